@@ -1,0 +1,143 @@
+"""Errors that a user of cbmcube can meet, each saying what to do next."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessError",
+    "BadItemError",
+    "CatalogError",
+    "DuplicateIdError",
+    "EmptySearchError",
+    "Error",
+    "FilterError",
+    "FilterIgnoredError",
+    "GridMismatchError",
+    "MissingCRSError",
+    "MissingIdError",
+    "MixedOffsetError",
+    "NoGridError",
+    "NoOverlapError",
+    "OffGridError",
+    "OptionError",
+    "ParcelsError",
+    "ReadError",
+    "SeveralGridsError",
+    "UnknownBandError",
+    "UnknownOffsetError",
+    "UnknownStatisticError",
+]
+
+
+class Error(Exception):
+    """Base of every error that cbmcube raises on purpose.
+
+    Parameters
+    ----------
+    what
+        What is wrong, as one sentence.
+    given, allowed
+        The value that was given and the values that are allowed, as text.
+    hint
+        The next step: the argument to change or the function to call.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        given: object = None,
+        allowed: object = None,
+        hint: str | None = None,
+    ) -> None:
+        parts = [what]
+        if given is not None:
+            parts.append(f"  given:   {given}")
+        if allowed is not None:
+            parts.append(f"  allowed: {allowed}")
+        if hint is not None:
+            parts.append(f"  next:    {hint}")
+        super().__init__("\n".join(parts))
+
+
+class OptionError(Error, ValueError):
+    """An argument has a value outside the closed set, or the form, it must have."""
+
+
+class UnknownBandError(OptionError):
+    """A band name is not one of the product's."""
+
+
+class UnknownStatisticError(OptionError):
+    """A statistic's name is not known."""
+
+
+class FilterError(OptionError):
+    """A CQL2 filter cannot be parsed or uses an operator that cannot be checked."""
+
+
+class CatalogError(Error):
+    """A catalogue cannot be opened, or answers in a form that is not STAC."""
+
+
+class FilterIgnoredError(CatalogError):
+    """A server returned items that do not satisfy the filter it was sent."""
+
+
+class EmptySearchError(CatalogError):
+    """A search found no usable item."""
+
+
+class AccessError(Error):
+    """An item points at a place that its catalogue may not point at."""
+
+
+class BadItemError(Error):
+    """A STAC item lacks what is needed to load it, or contradicts itself."""
+
+
+class NoGridError(BadItemError):
+    """An item or asset states no pixel grid (CRS, transform, shape)."""
+
+
+class OffGridError(BadItemError):
+    """Assets of one CRS and resolution do not share a pixel lattice."""
+
+
+class UnknownOffsetError(BadItemError):
+    """Nothing in an item says which radiometric offset its numbers carry."""
+
+
+class MixedOffsetError(BadItemError):
+    """Items of one acquisition carry different radiometric offsets."""
+
+
+class SeveralGridsError(Error):
+    """The request covers several native grids where one was expected."""
+
+
+class GridMismatchError(Error):
+    """Two rasters that must share a grid, or nest in it, do not."""
+
+
+class ReadError(Error, OSError):
+    """A file that a computation needs could not be read."""
+
+
+class ParcelsError(Error):
+    """A set of parcels cannot be used as it is."""
+
+
+class MissingCRSError(ParcelsError):
+    """Parcels or a cube carry no coordinate reference system."""
+
+
+class MissingIdError(ParcelsError):
+    """Parcels carry no usable identifier."""
+
+
+class DuplicateIdError(ParcelsError):
+    """Several parcels carry one identifier."""
+
+
+class NoOverlapError(ParcelsError):
+    """No parcel touches the cube."""

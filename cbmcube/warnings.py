@@ -1,0 +1,68 @@
+"""Warnings that cbmcube gives, one class for each situation, and strictness."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = [
+    "CbmcubeWarning",
+    "OutsideParcelsWarning",
+    "PossiblyTruncatedWarning",
+    "RefusedItemWarning",
+    "RepairedParcelsWarning",
+    "UnfilteredServerWarning",
+    "UnknownPropertyWarning",
+    "strict",
+]
+
+
+class CbmcubeWarning(UserWarning):
+    """Base of every warning that cbmcube gives."""
+
+
+class RefusedItemWarning(CbmcubeWarning):
+    """Items were left out because they cannot or may not be read."""
+
+
+class PossiblyTruncatedWarning(CbmcubeWarning):
+    """A server may have ended its answer before all items were sent."""
+
+
+class UnfilteredServerWarning(CbmcubeWarning):
+    """A server does not say that it can filter with CQL2."""
+
+
+class UnknownPropertyWarning(CbmcubeWarning):
+    """A filter names a property that no item carries."""
+
+
+class RepairedParcelsWarning(CbmcubeWarning):
+    """Invalid or empty parcel geometries were repaired or kept as empty."""
+
+
+class OutsideParcelsWarning(CbmcubeWarning):
+    """Some parcels lie outside the cube."""
+
+
+@contextmanager
+def strict() -> Iterator[None]:
+    """Turn every cbmcube warning into an error inside a ``with`` block.
+
+    The filters that were in force before are restored exactly at the end.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from cbmcube.warnings import OutsideParcelsWarning, strict
+    >>> with strict():
+    ...     try:
+    ...         warnings.warn("3 parcels lie outside", OutsideParcelsWarning)
+    ...     except OutsideParcelsWarning as warning:
+    ...         print(warning)
+    3 parcels lie outside
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CbmcubeWarning)
+        yield
