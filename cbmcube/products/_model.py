@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -131,6 +131,14 @@ class Product:
                 hint="name at least one band, or pass bands=None for all",
             )
         return tuple(self.band(name) for name in dict.fromkeys(wanted))
+
+    def profile_for(self, collection: str | None, assets: Collection[str]) -> Profile | None:
+        """Return the profile that spells `assets`, the one of `collection` preferred."""
+        fitting = [p for p in self.profiles if any(key in assets for key in p.assets.values())]
+        for profile in fitting:
+            if collection in profile.collections:
+                return profile
+        return fitting[0] if fitting else None
 
     @property
     def collections(self) -> tuple[str, ...]:

@@ -1,0 +1,101 @@
+"""A coarse raster seen on a finer grid that nests in it, block by block."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import odc.geo.xr  # noqa: F401  # registers the .odc accessor
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from cbmcube.exceptions import GridMismatchError
+
+
+def nested_blocks(coarse: xr.DataArray, fine: xr.DataArray) -> da.Array:
+    """Return `coarse` repeated onto the grid of `fine`, with the chunks of `fine`.
+
+    Each coarse pixel covers a whole number of fine pixels; the match is by position on
+    the ground, never by array index. Both have dims ``(time, y, x)`` and the same
+    acquisitions.
+
+    Raises
+    ------
+    GridMismatchError
+        If the grids do not nest, the coarse one does not cover the fine one, a chunk
+        of `fine` cuts a coarse pixel, or the times differ.
+    """
+    if not np.array_equal(coarse.time.values, fine.time.values):
+        raise GridMismatchError(
+            f"{coarse.name} and {fine.name} hold different acquisitions",
+            given=f"{coarse.sizes['time']} and {fine.sizes['time']} time steps",
+            allowed="the same time steps",
+            hint="select the same times in every node of the tree",
+        )
+    factors, starts = _nesting(coarse, fine)
+    chunks = fine.chunks or tuple((size,) for size in fine.shape)
+    windows, sizes = [], []
+    for factor, start, parts in zip(factors, starts, chunks[1:], strict=True):
+        if any(part % factor for part in parts):
+            raise _mismatch(coarse, fine, f"chunks of {parts} pixels cut pixels of {factor}")
+        windows.append(slice(start, start + sum(parts) // factor))
+        sizes.append(tuple(part // factor for part in parts))
+    data = coarse.data if coarse.chunks else da.from_array(coarse.data, chunks=-1)
+    data = data[:, windows[0], windows[1]].rechunk((chunks[0], *sizes))
+    if factors == (1, 1):
+        return data
+    return da.map_blocks(
+        _repeat, data, factors=factors, dtype=data.dtype, chunks=(chunks[0], *chunks[1:]),
+        meta=np.empty((0, 0, 0), data.dtype),
+    )  # fmt: skip
+
+
+def _nesting(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return, for y and x, fine pixels per coarse pixel and the first coarse pixel."""
+    outer, inner = _geobox(coarse), _geobox(fine)
+    if outer.crs != inner.crs:
+        raise _mismatch(coarse, fine, f"CRS {outer.crs} and {inner.crs}")
+    ratio = (outer.affine.e / inner.affine.e, outer.affine.a / inner.affine.a)
+    shift = (
+        (inner.affine.f - outer.affine.f) / outer.affine.e,
+        (inner.affine.c - outer.affine.c) / outer.affine.a,
+    )
+    factors, starts = tuple(map(round, ratio)), tuple(map(round, shift))
+    if not np.allclose(ratio, factors, atol=1e-6) or not np.allclose(shift, starts, atol=1e-3):
+        raise _mismatch(coarse, fine, f"pixel ratio {ratio}, shift {shift} pixels")
+    ends = [
+        start + -(-size // factor)
+        for start, size, factor in zip(starts, inner.shape, factors, strict=True)
+    ]
+    if (
+        min(factors) < 1
+        or min(starts) < 0
+        or any(e > s for e, s in zip(ends, outer.shape, strict=True))
+    ):
+        raise _mismatch(coarse, fine, "the coarser grid does not cover the finer one")
+    return (factors[0], factors[1]), (starts[0], starts[1])
+
+
+def _geobox(array: xr.DataArray) -> GeoBox:
+    geobox = array.odc.geobox
+    if not isinstance(geobox, GeoBox):
+        raise GridMismatchError(
+            f"{array.name} carries no regular grid with a CRS",
+            given=f"dims {array.dims}",
+            allowed="a cube with x, y and spatial_ref, as load returns",
+            hint="keep spatial_ref, or write it with .odc.assign_crs(...)",
+        )
+    return geobox
+
+
+def _mismatch(coarse: xr.DataArray, fine: xr.DataArray, found: str) -> GridMismatchError:
+    return GridMismatchError(
+        f"the pixels of {coarse.name} do not nest in those of {fine.name}",
+        given=found,
+        allowed="one CRS, a whole number of pixels, chunks along the edges of coarse pixels",
+        hint="mask before slicing or rechunking, or cut both at edges of the coarser pixels",
+    )
+
+
+def _repeat(block: NDArray[np.integer], *, factors: tuple[int, int]) -> NDArray[np.integer]:
+    return block.repeat(factors[0], axis=1).repeat(factors[1], axis=2)

@@ -1,0 +1,156 @@
+"""Which grid a parcel is read on, and which blocks of that grid it meets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from odc.geo.crs import CRS
+
+from cbmcube.zonal._index import Block, BlockParcels
+from cbmcube.zonal._node import Node
+
+
+class Assignment:
+    """Parcels, each given to one CRS of the cube, with geometries in that CRS.
+
+    Attributes
+    ----------
+    crs_of : object array (parcel,)
+        The CRS in which a parcel is read; None where no grid covers it.
+    projected : dict
+        For each CRS, the geometries of all parcels in it.
+    """
+
+    __slots__ = ("crs_of", "projected")
+
+    def __init__(self, parcels: gpd.GeoDataFrame, nodes: Sequence[Node]) -> None:
+        grounds = _footprints(nodes)
+        self.projected: dict[CRS, NDArray[Any]] = {
+            crs: np.asarray(parcels.geometry.to_crs(str(crs)).array, dtype=object)
+            for crs in grounds
+        }
+        names = list(grounds)
+        shares = np.stack(
+            [_covered_share(self.projected[crs], grounds[crs]) for crs in names], axis=1
+        )
+        distances = np.stack([_meridian_distance(parcels, crs) for crs in names], axis=1)
+        # The largest share wins; between equals the CRS made for that longitude.
+        best = np.lexsort((np.round(distances, 9), -np.round(shares, 9)), axis=1)[:, 0]
+        self.crs_of = np.empty(len(parcels), dtype=object)
+        seen = shares[np.arange(len(parcels)), best] > 0
+        for number, crs in enumerate(names):
+            self.crs_of[seen & (best == number)] = crs
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Parcels that no grid covers."""
+        return np.array([crs is None for crs in self.crs_of], dtype=bool)
+
+    def members(self, node: Node) -> NDArray[np.int64]:
+        """Return the numbers of the parcels that are read on this node's grid."""
+        return np.flatnonzero(np.array([own == node.crs for own in self.crs_of], dtype=bool))
+
+
+def _footprints(nodes: Sequence[Node]) -> dict[CRS, Any]:
+    grounds: dict[CRS, Any] = {}
+    for node in nodes:
+        crs = node.crs
+        ground = node.footprint()
+        grounds[crs] = shapely.union(grounds[crs], ground) if crs in grounds else ground
+    return grounds
+
+
+def _covered_share(geometries: NDArray[Any], ground: Any) -> NDArray[np.float64]:
+    """Return which share of each geometry lies on `ground`; degenerate ones by contact."""
+    shapely.prepare(ground)
+    share = shapely.contains(ground, geometries).astype(float)
+    partly = np.flatnonzero((share == 0) & shapely.intersects(ground, geometries))
+    area = shapely.area(geometries[partly])
+    common = shapely.area(shapely.intersection(geometries[partly], ground))
+    share[partly] = np.divide(common, area, out=np.zeros_like(area), where=area > 0)
+    return share
+
+
+def _meridian_distance(parcels: gpd.GeoDataFrame, crs: CRS) -> NDArray[np.float64]:
+    """Return how far, in degrees, parcels lie from the middle of a CRS's area of use."""
+    area = crs.proj.area_of_use
+    if area is None:
+        return np.zeros(len(parcels))
+    outlines = parcels.geometry.to_crs("EPSG:4326")
+    middle = (outlines.bounds["minx"] + outlines.bounds["maxx"]).to_numpy() / 2
+    return np.nan_to_num(np.abs(middle - (area.west + area.east) / 2), nan=0.0)
+
+
+def block_parcels(
+    node: Node, geometries: NDArray[Any], numbers: NDArray[np.int64], buffer: NDArray[np.float64]
+) -> Iterator[tuple[int, int, Block, BlockParcels]]:
+    """Yield every block of a node that parcels may meet, with those parcels.
+
+    Parameters
+    ----------
+    node
+        The grid and its chunks.
+    geometries, buffer
+        All parcels, in the CRS of the grid.
+    numbers
+        The parcels that are read on this grid.
+    """
+    numbers = numbers[
+        ~(shapely.is_empty(geometries[numbers]) | shapely.is_missing(geometries[numbers]))
+    ]
+    window = _pixel_windows(node, geometries[numbers], np.maximum(buffer[numbers], 0.0))
+    _, rows, columns = node.chunks
+    first_i, last_i = _chunk_range(window[:, 0], window[:, 1], rows)
+    first_j, last_j = _chunk_range(window[:, 2], window[:, 3], columns)
+    straddles = (first_i != last_i) | (first_j != last_j)
+    wkb = shapely.to_wkb(geometries[numbers])
+    for i, j, block in node.blocks():
+        here = (first_i <= i) & (i <= last_i) & (first_j <= j) & (j <= last_j)
+        if here.any():
+            yield (
+                i,
+                j,
+                block,
+                BlockParcels(
+                    wkb=list(wkb[here]),
+                    parcel=numbers[here],
+                    straddles=straddles[here],
+                    buffer=buffer[numbers[here]],
+                ),
+            )
+
+
+def _pixel_windows(
+    node: Node, geometries: NDArray[Any], widen: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return first and last row and column of each parcel, one pixel on the safe side."""
+    bounds = shapely.bounds(geometries)
+    bounds += np.stack([-widen, -widen, widen, widen], axis=1)
+    inverse = ~node.geobox.affine
+    columns = bounds[:, [0, 2]] * inverse.a + inverse.c
+    rows = bounds[:, [1, 3]] * inverse.e + inverse.f
+    return np.stack(
+        [
+            np.floor(rows.min(axis=1)) - 1,
+            np.floor(rows.max(axis=1)) + 1,
+            np.floor(columns.min(axis=1)) - 1,
+            np.floor(columns.max(axis=1)) + 1,
+        ],
+        axis=1,
+    )
+
+
+def _chunk_range(
+    first: NDArray[np.float64], last: NDArray[np.float64], sizes: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first and last chunk that each pixel interval meets; none if outside."""
+    ends = np.cumsum(sizes)
+    lower = np.searchsorted(ends, first, side="right")
+    upper = np.minimum(np.searchsorted(ends, last, side="right"), len(sizes) - 1)
+    upper[last < 0] = -1
+    return lower, upper

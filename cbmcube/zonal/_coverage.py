@@ -1,0 +1,156 @@
+"""Which pixels belong to a parcel, and with what weight.
+
+Geometries come in pixel coordinates of a grid: x counts columns, y counts rows
+*upwards* from the grid's first row (so row ``r`` spans ``-r - 1`` to ``-r``). Weights
+are found on a lattice that reaches beyond the grid, so that what a parcel loses at the
+edge is known.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+import rasterio.features
+import shapely
+from affine import Affine
+from exactextract import exact_extract
+from exactextract.raster import NumPyRasterSource
+from numpy.typing import NDArray
+
+PixelRule = Literal["exact", "centre", "all_touched", "inside"]
+PIXEL_RULES: tuple[PixelRule, ...] = ("exact", "centre", "all_touched", "inside")
+
+_PIXEL_CRS = pyproj.CRS.from_wkt(
+    'ENGCRS["pixels",EDATUM["grid"],CS[Cartesian,2],AXIS["column",east],AXIS["row",north],'
+    'LENGTHUNIT["pixel",1]]'
+)  # exactextract 0.3 asks every vector source for a CRS
+
+MARGIN = 1 << 15
+"""Pixels around the grid in which parts of parcels are still counted."""
+
+
+class PixelWeights:
+    """Pixels of parcels as flat arrays, sorted by parcel, row and column.
+
+    Attributes
+    ----------
+    parcel : int64
+        Position of the parcel among the geometries.
+    row, column : int64
+        Pixel on the grid's lattice; may lie outside the grid.
+    weight : float64
+        1, or the covered share of the pixel under the rule ``exact``.
+    """
+
+    __slots__ = ("column", "parcel", "row", "weight")
+
+    def __init__(
+        self,
+        parcel: NDArray[np.int64],
+        row: NDArray[np.int64],
+        column: NDArray[np.int64],
+        weight: NDArray[np.float64],
+    ) -> None:
+        order = np.lexsort((column, row, parcel))
+        self.parcel = parcel[order]
+        self.row = row[order]
+        self.column = column[order]
+        self.weight = weight[order]
+
+
+def pixel_weights(
+    geometries: NDArray[Any], shape: tuple[int, int], rule: PixelRule
+) -> PixelWeights:
+    """Return the pixels of each geometry under a pixel rule.
+
+    Parameters
+    ----------
+    geometries
+        Valid polygons in pixel coordinates (see the module); empty ones have no pixel.
+    shape
+        Rows and columns of the grid.
+    rule
+        ``exact``: every pixel, weighted with the covered share of its area;
+        ``centre``: pixels whose centre lies inside, as GDAL's polygon fill decides it;
+        ``all_touched``: pixels the polygon touches, as GDAL decides it; ``inside``:
+        pixels wholly inside.
+    """
+    if rule in ("exact", "inside"):
+        pixels = _covered(geometries, shape)
+        return _wholly(pixels) if rule == "inside" else pixels
+    return _filled(geometries, all_touched=rule == "all_touched")
+
+
+def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
+    """Cover pixels exactly, through exactextract on a raster that takes no memory."""
+    rows, columns = (size + 2 * MARGIN for size in shape)
+    lattice = NumPyRasterSource(
+        np.broadcast_to(np.zeros(1, np.uint8), (rows, columns)),
+        xmin=-MARGIN,
+        ymin=-(shape[0] + MARGIN),
+        xmax=shape[1] + MARGIN,
+        ymax=MARGIN,
+    )
+    kept = np.flatnonzero(~(shapely.is_empty(geometries) | shapely.is_missing(geometries)))
+    if not kept.size:
+        return _none()
+    found = exact_extract(
+        lattice,
+        gpd.GeoDataFrame(geometry=geometries[kept], crs=_PIXEL_CRS),
+        ["cell_id", "coverage"],
+        output="pandas",
+        strategy="feature-sequential",
+    )
+    sizes = found["cell_id"].map(len).to_numpy()
+    cells = np.concatenate(found["cell_id"].to_numpy()).astype(np.int64)
+    weights = np.concatenate(found["coverage"].to_numpy()).astype(np.float64)
+    parcel = np.repeat(kept, sizes)
+    touched = weights > 0.0
+    row, column = np.divmod(cells[touched], columns)
+    return PixelWeights(parcel[touched], row - MARGIN, column - MARGIN, weights[touched])
+
+
+def _wholly(pixels: PixelWeights) -> PixelWeights:
+    whole = pixels.weight >= 1.0
+    return PixelWeights(
+        pixels.parcel[whole], pixels.row[whole], pixels.column[whole], pixels.weight[whole]
+    )
+
+
+def _filled(geometries: NDArray[Any], *, all_touched: bool) -> PixelWeights:
+    """Fill polygons with GDAL, each in its own window; done once, not for each date."""
+    parts = [
+        _fill_one(position, geometry, all_touched=all_touched)
+        for position, geometry in enumerate(geometries)
+        if geometry is not None and not geometry.is_empty
+    ]
+    if not parts:
+        return _none()
+    parcel, row, column = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return PixelWeights(parcel, row, column, np.ones(parcel.size))
+
+
+def _fill_one(
+    position: int, geometry: Any, *, all_touched: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    west, south, east, north = geometry.bounds
+    # One pixel more on each side: GDAL may touch a pixel that only shares an edge.
+    left, top = int(np.floor(west)) - 1, int(np.floor(-north)) - 1
+    width, height = int(np.ceil(east)) + 1 - left, int(np.ceil(-south)) + 1 - top
+    window = rasterio.features.rasterize(
+        [geometry],
+        out_shape=(height, width),
+        transform=Affine(1, 0, left, 0, -1, -top),
+        all_touched=all_touched,
+        dtype="uint8",
+    )
+    row, column = np.nonzero(window)
+    return np.full(row.size, position, np.int64), row + top, column + left
+
+
+def _none() -> PixelWeights:
+    empty = np.empty(0, np.int64)
+    return PixelWeights(empty, empty, empty, np.empty(0, np.float64))
