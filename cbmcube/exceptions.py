@@ -24,6 +24,7 @@ __all__ = [
     "SeveralGridsError",
     "UnknownBandError",
     "UnknownOffsetError",
+    "UnknownParcelError",
     "UnknownStatisticError",
 ]
 
@@ -69,6 +70,10 @@ class UnknownBandError(OptionError):
 
 class UnknownStatisticError(OptionError):
     """A statistic's name is not known."""
+
+
+class UnknownParcelError(OptionError):
+    """A parcel's id is not in the vector cube."""
 
 
 class FilterError(OptionError):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import dask
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -27,3 +30,18 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set CBMCUBE_REALDATA to the folder that holds it")
     return folder
+
+
+@contextmanager
+def _nothing_computes() -> Iterator[None]:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise AssertionError("something was computed that should stay lazy")
+
+    with dask.config.set(scheduler=refuse):
+        yield
+
+
+@pytest.fixture
+def nothing_computes() -> AbstractContextManager[None]:
+    """A context in which any Dask computation fails the test."""
+    return _nothing_computes()

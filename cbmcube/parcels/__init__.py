@@ -1,1 +1,7 @@
-"""TODO."""
+"""Parcels in: read, validate, prepare."""
+
+from cbmcube.parcels._check import check_parcels
+from cbmcube.parcels._prepare import prepare_parcels
+from cbmcube.parcels._read import read_parcels
+
+__all__ = ["check_parcels", "prepare_parcels", "read_parcels"]

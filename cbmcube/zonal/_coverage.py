@@ -8,6 +8,7 @@ edge is known.
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Literal
 
 import geopandas as gpd
@@ -27,6 +28,11 @@ _PIXEL_CRS = pyproj.CRS.from_wkt(
     'ENGCRS["pixels",EDATUM["grid"],CS[Cartesian,2],AXIS["column",east],AXIS["row",north],'
     'LENGTHUNIT["pixel",1]]'
 )  # exactextract 0.3 asks every vector source for a CRS
+
+_NUDGE = 1e-7
+"""Pixels by which centres move right and down, to decide those that lie on an edge."""
+
+_FILLING = threading.Lock()  # rasterio 1.4 mutes a warning meanwhile, which threads must not mix
 
 MARGIN = 1 << 15
 """Pixels around the grid in which parts of parcels are still counted."""
@@ -60,6 +66,10 @@ class PixelWeights:
         self.column = column[order]
         self.weight = weight[order]
 
+    def where(self, keep: NDArray[np.bool_]) -> PixelWeights:
+        """Return the pixels for which `keep` is true."""
+        return PixelWeights(self.parcel[keep], self.row[keep], self.column[keep], self.weight[keep])
+
 
 def pixel_weights(
     geometries: NDArray[Any], shape: tuple[int, int], rule: PixelRule
@@ -74,14 +84,19 @@ def pixel_weights(
         Rows and columns of the grid.
     rule
         ``exact``: every pixel, weighted with the covered share of its area;
-        ``centre``: pixels whose centre lies inside, as GDAL's polygon fill decides it;
-        ``all_touched``: pixels the polygon touches, as GDAL decides it; ``inside``:
-        pixels wholly inside.
+        ``centre``: pixels whose centre lies inside, where a centre on a left or upper
+        edge counts as inside and on a right or lower one does not, so that parcels that
+        share an edge never share a pixel; ``all_touched``: pixels the polygon touches,
+        as GDAL decides it; ``inside``: pixels wholly inside.
     """
-    if rule in ("exact", "inside"):
-        pixels = _covered(geometries, shape)
-        return _wholly(pixels) if rule == "inside" else pixels
-    return _filled(geometries, all_touched=rule == "all_touched")
+    if rule == "all_touched":
+        return _touched(geometries)
+    pixels = _covered(geometries, shape)
+    if rule == "inside":
+        return pixels.where(pixels.weight >= 1.0)
+    if rule == "centre":
+        return _centred(pixels, geometries)
+    return pixels
 
 
 def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
@@ -113,17 +128,25 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
     return PixelWeights(parcel[touched], row - MARGIN, column - MARGIN, weights[touched])
 
 
-def _wholly(pixels: PixelWeights) -> PixelWeights:
-    whole = pixels.weight >= 1.0
-    return PixelWeights(
-        pixels.parcel[whole], pixels.row[whole], pixels.column[whole], pixels.weight[whole]
+def _centred(pixels: PixelWeights, geometries: NDArray[Any]) -> PixelWeights:
+    """Keep pixels whose centre lies inside, each with weight 1."""
+    inside = pixels.weight >= 1.0
+    edge = np.flatnonzero(~inside)
+    shapely.prepare(geometries)
+    inside[edge] = shapely.contains_xy(
+        geometries[pixels.parcel[edge]],
+        pixels.column[edge] + 0.5 + _NUDGE,
+        -(pixels.row[edge] + 0.5) - _NUDGE,
     )
+    kept = pixels.where(inside)
+    kept.weight = np.ones(kept.parcel.size)
+    return kept
 
 
-def _filled(geometries: NDArray[Any], *, all_touched: bool) -> PixelWeights:
-    """Fill polygons with GDAL, each in its own window; done once, not for each date."""
+def _touched(geometries: NDArray[Any]) -> PixelWeights:
+    """Find touched pixels with GDAL, in a window for each polygon; once, not for each date."""
     parts = [
-        _fill_one(position, geometry, all_touched=all_touched)
+        _touch_one(position, geometry)
         for position, geometry in enumerate(geometries)
         if geometry is not None and not geometry.is_empty
     ]
@@ -133,20 +156,21 @@ def _filled(geometries: NDArray[Any], *, all_touched: bool) -> PixelWeights:
     return PixelWeights(parcel, row, column, np.ones(parcel.size))
 
 
-def _fill_one(
-    position: int, geometry: Any, *, all_touched: bool
+def _touch_one(
+    position: int, geometry: Any
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     west, south, east, north = geometry.bounds
     # One pixel more on each side: GDAL may touch a pixel that only shares an edge.
     left, top = int(np.floor(west)) - 1, int(np.floor(-north)) - 1
     width, height = int(np.ceil(east)) + 1 - left, int(np.ceil(-south)) + 1 - top
-    window = rasterio.features.rasterize(
-        [geometry],
-        out_shape=(height, width),
-        transform=Affine(1, 0, left, 0, -1, -top),
-        all_touched=all_touched,
-        dtype="uint8",
-    )
+    with _FILLING:
+        window = rasterio.features.rasterize(
+            [geometry],
+            out_shape=(height, width),
+            transform=Affine(1, 0, left, 0, -1, -top),
+            all_touched=True,
+            dtype="uint8",
+        )
     row, column = np.nonzero(window)
     return np.full(row.size, position, np.int64), row + top, column + left
 

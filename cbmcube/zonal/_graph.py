@@ -114,7 +114,7 @@ def _grid_tasks(
 def _results(layout: Layout) -> dict[str, tuple[tuple[int, ...], str]]:
     """Return the shape of one date, with 0 for the time axis, and the dtype of each result."""
     results: dict[str, tuple[tuple[int, ...], str]] = dict.fromkeys(
-        layout.bands, ((0, layout.parcels, layout.statistics), "float32")
+        layout.bands, ((0, layout.parcels, len(layout.statistics)), "float32")
     )
     for band in layout.classes:
         results[f"{band.name}_fraction"] = ((0, layout.parcels, len(layout.codes)), "float32")

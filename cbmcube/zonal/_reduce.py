@@ -114,7 +114,7 @@ def reduce_parcels(
     assignment = Assignment(parcels, nodes)
     _require_overlap(parcels, assignment, nodes)
     axis, positions = time_axis(nodes)
-    layout = _layout(nodes, len(parcels), len(plan.names))
+    layout = _layout(nodes, len(parcels), plan.names)
     works = [
         GridWork(
             node=node,
@@ -203,7 +203,7 @@ def _numbers(values: Iterable[float]) -> str:
     return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
 
 
-def _layout(nodes: Sequence[Node], parcels: int, statistics: int) -> Layout:
+def _layout(nodes: Sequence[Node], parcels: int, statistics: tuple[str, ...]) -> Layout:
     """Return the shape of the result; a band may lie on grids of several CRS."""
     classes: dict[str, ClassBand] = {}
     for node in nodes:

@@ -152,8 +152,8 @@ class Layout:
 
     parcels: int
     """Number of parcels."""
-    statistics: int
-    """Number of statistics."""
+    statistics: tuple[str, ...]
+    """Names of the statistics, in order."""
     bands: tuple[str, ...]
     """Bands of all grids, in order."""
     classes: tuple[ClassBand, ...]
@@ -194,7 +194,9 @@ def assemble(
 def _blank(layout: Layout) -> dict[str, NDArray[Any]]:
     out: dict[str, NDArray[Any]] = {}
     for name in layout.bands:
-        out[name] = np.full((1, layout.parcels, layout.statistics), np.nan, "float32")
+        out[name] = np.full((1, layout.parcels, len(layout.statistics)), np.nan, "float32")
+        if "count" in layout.statistics:
+            out[name][..., layout.statistics.index("count")] = 0
     for band in layout.classes:
         out[f"{band.name}_fraction"] = np.zeros((1, layout.parcels, len(layout.codes)), "float32")
     out["observed"] = np.zeros((1, layout.parcels), "float32")

@@ -1,0 +1,133 @@
+"""Which items were taken together: one satellite, one track, one pass."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import pystac
+
+from cbmcube.catalog._identity import Identity, identify, item_time
+
+T = TypeVar("T")
+
+PASS_GAP = timedelta(minutes=30)
+"""Items of one satellite further apart than this belong to different passes.
+
+An orbit of Sentinel-1 or Sentinel-2 lasts 98 to 101 minutes, so two passes never meet, and one
+pass over land is never interrupted that long inside one search.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """The items that one satellite took in one pass: one step of a cube's time."""
+
+    id: str
+    """Readable and unique, such as ``"sentinel-2a_R022_descending_20240305T101021"``."""
+    time: datetime
+    """Earliest time of its items, UTC."""
+    platform: str | None
+    """Satellite, such as ``"sentinel-2a"``."""
+    relative_orbit: int | None
+    """Number of the orbit track."""
+    orbit_state: str | None
+    """``"ascending"`` or ``"descending"``."""
+    reference_time: datetime | None
+    """Earlier date of an interferometric pair; ``None`` for other products."""
+    items: tuple[pystac.Item, ...]
+    """Its items, by time and id."""
+
+
+def group_acquisitions(items: Iterable[pystac.Item]) -> list[Acquisition]:
+    """Group items into acquisitions: one satellite, one track, one pass.
+
+    Items belong together if they share platform, relative orbit and orbit state, and if no
+    gap of 30 minutes or more lies between neighbours in time. An orbit lasts at least
+    98 minutes, so passes never meet, and a pass over midnight stays one. Interferometric pairs
+    must also share their reference pass.
+
+    Parameters
+    ----------
+    items
+        STAC items, in any order.
+
+    Returns
+    -------
+    list of Acquisition
+        Sorted by time, then id.
+
+    Raises
+    ------
+    BadItemError
+        If an item states no time.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import pystac
+    >>> facts = {"platform": "sentinel-1a", "sat:relative_orbit": 44}
+    >>> north = pystac.Item("north", None, None, datetime(2024, 3, 5, 17, 10, 25), facts)
+    >>> south = pystac.Item("south", None, None, datetime(2024, 3, 5, 17, 10, 0), facts)
+    >>> [found] = group_acquisitions([north, south])
+    >>> found.id, [item.id for item in found.items]
+    ('sentinel-1a_R044_20240305T171000', ['south', 'north'])
+    """
+    tracks: dict[tuple[object, ...], list[_Seen]] = defaultdict(list)
+    for item in items:
+        seen = _Seen(item, item_time(item), identify(item))
+        who = seen.identity
+        pair = who.reference_time is not None
+        tracks[who.platform, who.relative_orbit, who.orbit_state, pair].append(seen)
+    passes = (one for track in tracks.values() for one in _split(track, lambda seen: seen.time))
+    pairs = (
+        pair
+        for one in passes
+        for pair in _split(one, lambda seen: seen.identity.reference_time or seen.time)
+    )
+    return sorted(map(_acquisition, pairs), key=lambda found: (found.time, found.id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    item: pystac.Item
+    time: datetime
+    identity: Identity
+
+
+def _split(values: Sequence[T], time: Callable[[T], datetime]) -> list[list[T]]:
+    """Cut `values` wherever their sorted times leave a gap of `PASS_GAP` or more."""
+    groups: list[list[T]] = []
+    for value in sorted(values, key=time):
+        if groups and time(value) - time(groups[-1][-1]) < PASS_GAP:
+            groups[-1].append(value)
+        else:
+            groups.append([value])
+    return groups
+
+
+def _acquisition(group: Sequence[_Seen]) -> Acquisition:
+    ordered = sorted(group, key=lambda seen: (seen.time, seen.item.id))
+    who = ordered[0].identity
+    time = ordered[0].time
+    references = [s.identity.reference_time for s in ordered if s.identity.reference_time]
+    reference = min(references, default=None)
+    parts = [
+        who.platform or "unknown",
+        None if who.relative_orbit is None else f"R{who.relative_orbit:03d}",
+        who.orbit_state,
+        f"{time:%Y%m%dT%H%M%S}",
+        None if reference is None else f"from{reference:%Y%m%dT%H%M%S}",
+    ]
+    return Acquisition(
+        id="_".join(part for part in parts if part),
+        time=time,
+        platform=who.platform,
+        relative_orbit=who.relative_orbit,
+        orbit_state=who.orbit_state,
+        reference_time=reference,
+        items=tuple(seen.item for seen in ordered),
+    )

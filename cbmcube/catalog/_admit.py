@@ -1,0 +1,80 @@
+"""Items that may be used: their hrefs made absolute and checked, others refused with a reason."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pystac
+
+from cbmcube.catalog._access import Gate
+from cbmcube.catalog._cql2 import Json
+from cbmcube.catalog._evaluate import Feature
+from cbmcube.catalog._report import Dropped
+from cbmcube.exceptions import AccessError
+from cbmcube.products import Product
+from cbmcube.warnings import RefusedItemWarning
+
+_SHOWN = 3
+
+
+def admit(
+    features: Iterable[Feature], gate: Gate, product: Product | None
+) -> tuple[list[pystac.Item], list[Dropped]]:
+    """Return the items that may be used, and those refused.
+
+    The assets that `product` names decide; without a product, those with role ``data``, or all
+    where none has it. Other assets that may not be read are removed from the item.
+    """
+    items: list[pystac.Item] = []
+    refused: list[Dropped] = []
+    for feature in features:
+        try:
+            items.append(_item(feature, gate, product))
+        except (AccessError, pystac.STACError, ValueError, KeyError, TypeError) as error:
+            reason = str(error) if isinstance(error, AccessError) else f"not an item: {error!r}"
+            refused.append(Dropped(str(feature.json["id"]), reason))
+    if refused:
+        first = "; ".join(f"{one.id}: {one.reason}" for one in refused[:_SHOWN])
+        warnings.warn(
+            f"{len(refused)} items were refused: {first}", RefusedItemWarning, stacklevel=4
+        )
+    return items, refused
+
+
+def _item(feature: Feature, gate: Gate, product: Product | None) -> pystac.Item:
+    item = feature.json
+    if feature.span is None:
+        raise AccessError("it states no time")
+    deciding = _deciding(item, product)
+    if not deciding:
+        raise AccessError(f"it has none of the assets of {product and product.name}")
+    base = _self_href(item)
+    assets: Json = {}
+    for key, asset in item["assets"].items():
+        try:
+            assets[key] = {**asset, "href": gate.resolve(asset.get("href"), base)}
+        except AccessError as error:
+            if key in deciding:
+                raise AccessError(f"asset {key!r}: {error}") from error
+    version = str(item.get("stac_version", ""))
+    # items are kept as they were served; only drafts of STAC lack what later readers need
+    draft = version.startswith(("0.", "1.0.0-"))
+    return pystac.Item.from_dict({**item, "assets": assets}, migrate=draft)
+
+
+def _deciding(item: Mapping[str, Any], product: Product | None) -> set[str]:
+    assets = item["assets"]
+    if product is None:
+        data = {key for key, asset in assets.items() if "data" in (asset.get("roles") or ())}
+        return data or set(assets) or {""}
+    here = [one for one in product.profiles if item.get("collection") in one.collections]
+    return {key for one in here or product.profiles for key in one.assets.values() if key in assets}
+
+
+def _self_href(item: Mapping[str, Any]) -> str | None:
+    links = item.get("links") or ()
+    found = (link.get("href") for link in links if isinstance(link, dict))
+    kinds = (link.get("rel") for link in links if isinstance(link, dict))
+    return next((href for href, rel in zip(found, kinds, strict=True) if rel == "self"), None)

@@ -1,0 +1,83 @@
+"""Freeze an item list in a file, so that a run can be repeated on exactly these items."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pystac
+
+from cbmcube.catalog._files import Frozen, check_suffix, write_frozen
+from cbmcube.exceptions import CatalogError
+
+
+def freeze(items: pystac.ItemCollection, path: str | Path) -> Path:
+    """Write items to a file that `open_catalog` reads back exactly.
+
+    The file is written whole or not at all. The report of the search travels with it. Hrefs of
+    local files below the folder of the file become relative, so that the folder can be moved;
+    all others become absolute. `items` is not changed.
+
+    Parameters
+    ----------
+    items
+        What `search` returned, or any item collection.
+    path
+        ``.json`` or ``.geojson`` for a GeoJSON item collection, ``.parquet`` for stac-geoparquet.
+        A file that exists is replaced. The stac-geoparquet file keeps each item once more as
+        text, in the column ``cbmcube:json``, because its typed columns do not tell an absent
+        member from a null.
+
+    Returns
+    -------
+    pathlib.Path
+        The path that was written.
+
+    Raises
+    ------
+    CatalogError
+        If the suffix is none of these, the folder does not exist, or the items do not fit into
+        one table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datetime import datetime
+    >>> from pathlib import Path
+    >>> import pystac
+    >>> from cbmcube.catalog import open_catalog
+    >>> items = pystac.ItemCollection([pystac.Item("a", None, None, datetime(2024, 3, 5), {})])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     open_catalog(freeze(items, Path(folder) / "season.json"))
+    <FrozenCatalog season.json: 1 items, None, 2024-03-05 to 2024-03-05>
+    """
+    path = Path(path)
+    check_suffix(path)
+    if not path.parent.is_dir():
+        raise CatalogError(
+            "the folder for the frozen catalogue does not exist",
+            given=path.parent,
+            hint="make it first",
+        )
+    folder = os.path.realpath(path.parent)
+    frozen = [_portable(item.to_dict(transform_hrefs=False), folder) for item in items.items]
+    write_frozen(path, Frozen(frozen, items.extra_fields))
+    return path
+
+
+def _portable(item: dict[str, Any], folder: str) -> dict[str, Any]:
+    links = [link for link in item["links"] if link.get("rel") == "self"]
+    if any(str(link.get("href")).lower().startswith("http") for link in links):
+        return item  # relative hrefs would start from that address
+    assets = {
+        key: {**asset, "href": _relative(asset["href"], folder)}
+        for key, asset in item["assets"].items()
+    }
+    return {**item, "assets": assets}
+
+
+def _relative(href: str, folder: str) -> str:
+    if href.startswith("/") and Path(href).is_relative_to(folder):
+        return f"./{Path(href).relative_to(folder).as_posix()}"
+    return href

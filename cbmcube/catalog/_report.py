@@ -1,0 +1,265 @@
+"""What a search found, what it left out and why, and what it did not find."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+import pystac
+
+from cbmcube.catalog._acquisitions import Acquisition, group_acquisitions
+from cbmcube.catalog._gaps import Gap, find_gaps
+from cbmcube.catalog._identity import identify
+from cbmcube.catalog._period import Period
+from cbmcube.catalog._times import parse_time
+from cbmcube.exceptions import OptionError
+
+REPORT_KEY = "cbmcube:report"
+"""Where an item collection keeps the facts of the search that made it."""
+
+SHOWN = 10
+"""Lines of each list that the text form shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An item that was found and left out."""
+
+    id: str
+    """Its id."""
+    reason: str
+    """Why it was left out."""
+    kept: str | None = None
+    """The item that was kept in its place, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a search knows and its items do not tell."""
+
+    asked: str
+    """What was asked for, in words."""
+    found: int
+    """Items that the catalogue offered and that satisfy the filter."""
+    dropped: tuple[Dropped, ...] = ()
+    """Items that were left out."""
+    repeated: int = 0
+    """Items that a server sent more than once; each is counted once."""
+    period: Period | None = None
+    """The period of the search, its end not later than the search itself."""
+    repeat_days: int | None = None
+    """Repeat cycle of the product's satellites."""
+    filtered: bool = False
+    """Whether a filter may have left acquisitions out."""
+    capped: bool = False
+    """Whether the search ended at ``max_items``."""
+    earlier: tuple[Dropped, ...] = ()
+    """Items left out before the catalogue was frozen."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the facts as plain JSON."""
+        return {
+            **asdict(self),
+            "dropped": [asdict(one) for one in self.dropped],
+            "earlier": [asdict(one) for one in self.earlier],
+            "period": None if self.period is None else str(self.period),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Facts:
+        """Read what `to_json` wrote."""
+        ends = [
+            None if end == ".." else parse_time(end)
+            for end in (stored.get("period") or "").split("/")
+        ]
+        return cls(
+            **{
+                **stored,
+                "dropped": tuple(Dropped(**one) for one in stored.get("dropped", ())),
+                "earlier": tuple(Dropped(**one) for one in stored.get("earlier", ())),
+                "period": Period(ends[0], ends[1]) if len(ends) == 2 else None,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SearchReport:
+    """What a search found, what it left out, and what it did not find."""
+
+    facts: Facts
+    """What the search knew."""
+    kept: int
+    """Items kept."""
+    acquisitions: tuple[Acquisition, ...]
+    """The items by acquisition, in order of time."""
+    orbits: Mapping[str, int] = field(default_factory=dict)
+    """Number of items by satellite, orbit track and direction."""
+    tiles: Mapping[str, int] = field(default_factory=dict)
+    """Number of items by tile."""
+    gaps: tuple[Gap, ...] = ()
+    """Acquisitions that the repeat cycle lets expect and that were not found."""
+
+    @property
+    def found(self) -> int:
+        """Items that the catalogue offered and that satisfy the filter."""
+        return self.facts.found
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """Items that were left out, those left out before freezing first."""
+        return (*self.facts.earlier, *self.facts.dropped)
+
+    def to_frame(self, what: str = "acquisitions") -> pd.DataFrame:
+        """Return the report as a table.
+
+        Parameters
+        ----------
+        what
+            ``"acquisitions"``: one row for each acquisition found or expected, with columns
+            time (UTC), acquisition, platform, relative_orbit, orbit_state, items (their number)
+            and state (``"found"`` or ``"not found"``). ``"dropped"``: one row for each item left
+            out, with columns id, reason and kept.
+        """
+        if what == "dropped":
+            return pd.DataFrame(
+                [asdict(one) for one in self.dropped], columns=["id", "reason", "kept"]
+            )
+        if what != "acquisitions":
+            raise OptionError(
+                "the report has no such table",
+                given=repr(what),
+                allowed="acquisitions, dropped",
+            )
+        columns = ("time", "acquisition", "platform", "relative_orbit", "orbit_state")
+        rows: list[tuple[object, ...]] = [
+            (a.time, a.id, a.platform, a.relative_orbit, a.orbit_state, len(a.items), "found")
+            for a in self.acquisitions
+        ]
+        rows += [
+            (g.time, None, g.platform, g.relative_orbit, g.orbit_state, 0, "not found")
+            for g in self.gaps
+        ]
+        frame = pd.DataFrame(rows, columns=[*columns, "items", "state"])
+        frame["time"] = pd.to_datetime(frame["time"], utc=True)
+        return frame.sort_values("time", kind="stable", ignore_index=True)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        facts = self.facts
+        rows = [("asked", facts.asked), ("found", _plural(self.found, "item"))]
+        if facts.repeated:
+            rows.append(("repeated", f"{_plural(facts.repeated, 'item')} sent more than once"))
+        reasons = Counter(one.reason for one in self.dropped)
+        rows.append(("left out", ", ".join(f"{n} {r}" for r, n in reasons.items()) or "none"))
+        rows += [("", _dropped_line(one)) for one in self.dropped[:SHOWN]]
+        rows += _more(len(self.dropped))
+        rows.append(
+            ("kept", f"{_plural(self.kept, 'item')}, {len(self.acquisitions)} acquisitions")
+        )
+        rows.append(("orbits", _counts(self.orbits)))
+        rows.append(("tiles", _counts(self.tiles)))
+        return rows + self._gap_rows()
+
+    def _gap_rows(self) -> list[tuple[str, str]]:
+        if self.facts.capped:
+            return [("not found", "not judged: the search ended at max_items")]
+        if not self.gaps:
+            return []
+        cycles = ", ".join(f"{days}-day" for days in sorted({g.repeat_days for g in self.gaps}))
+        text = f"{len(self.gaps)} expected from the {cycles} cycle"
+        if self.facts.filtered:
+            text += "; the filter may have left them out"
+        lines = [
+            ("", f"{g.time:%Y-%m-%d %H:%M} {_track(g.platform, g.relative_orbit, g.orbit_state)}")
+            for g in self.gaps[:SHOWN]
+        ]
+        return [("not found", text), *lines, *_more(len(self.gaps))]
+
+    def __repr__(self) -> str:
+        lines = [f"  {label:<10}{text}" for label, text in self._rows()]
+        return "\n".join([f"<SearchReport: {_plural(self.kept, 'item')} kept>", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for label, text in self._rows()
+        )
+        return f"<table><caption>Search report</caption>{rows}</table>"
+
+
+def report(items: pystac.ItemCollection) -> SearchReport:
+    """Tell what a search found, what it left out and why, and what it did not find.
+
+    Parameters
+    ----------
+    items
+        What `search` returned. For any other item collection, the report holds counts, and gaps
+        between the first and the last acquisition of each track.
+
+    Returns
+    -------
+    SearchReport
+        Prints as text and in notebooks; ``to_frame()`` gives tables. It never says that
+        a result is complete: gaps are what the repeat cycle of the satellites lets expect.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import pystac
+    >>> facts = {"platform": "sentinel-1a", "sat:relative_orbit": 44}
+    >>> items = pystac.ItemCollection(
+    ...     pystac.Item(f"scene-{day}", None, None, datetime(2024, 3, day, 17), facts)
+    ...     for day in (1, 25)
+    ... )
+    >>> [gap.time.isoformat() for gap in report(items).gaps]
+    ['2024-03-13T17:00:00+00:00']
+    """
+    stored = items.extra_fields.get(REPORT_KEY)
+    facts = (
+        Facts.from_json(stored)
+        if isinstance(stored, Mapping)
+        else Facts(asked="not known: the items do not come from a search", found=len(items.items))
+    )
+    acquisitions = tuple(group_acquisitions(items.items))
+    tiles = (identify(item).tile or "no tile" for item in items.items)
+    gaps = [] if facts.capped else find_gaps(acquisitions, facts.period, facts.repeat_days)
+    return SearchReport(
+        facts=facts,
+        kept=len(items.items),
+        acquisitions=acquisitions,
+        orbits=_by_orbit(acquisitions),
+        tiles=dict(sorted(Counter(tiles).items())),
+        gaps=tuple(gaps),
+    )
+
+
+def _by_orbit(acquisitions: Iterable[Acquisition]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for one in acquisitions:
+        counts[_track(one.platform, one.relative_orbit, one.orbit_state)] += len(one.items)
+    return dict(sorted(counts.items()))
+
+
+def _track(platform: str | None, orbit: int | None, state: str | None) -> str:
+    parts = [platform or "unknown", None if orbit is None else f"R{orbit:03d}", state]
+    return " ".join(part for part in parts if part)
+
+
+def _dropped_line(one: Dropped) -> str:
+    return f"{one.id}: {one.reason}" + (f"; {one.kept} stays" if one.kept else "")
+
+
+def _more(total: int) -> list[tuple[str, str]]:
+    return [("", f"… and {total - SHOWN} more")] if total > SHOWN else []
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {number}" for name, number in counts.items()) or "none"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

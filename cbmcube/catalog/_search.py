@@ -1,0 +1,289 @@
+"""Search a catalogue, check what it answers, and say what was left out."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pystac
+import pystac_client
+
+from cbmcube.catalog._access import show
+from cbmcube.catalog._admit import admit
+from cbmcube.catalog._catalog import ApiCatalog, Catalog, FrozenCatalog, as_catalog
+from cbmcube.catalog._evaluate import Feature
+from cbmcube.catalog._fetch import Pages
+from cbmcube.catalog._identity import item_time
+from cbmcube.catalog._period import Period
+from cbmcube.catalog._report import REPORT_KEY, Dropped, Facts
+from cbmcube.catalog._request import Request, build_request
+from cbmcube.catalog._twins import drop_twins
+from cbmcube.exceptions import EmptySearchError, FilterIgnoredError, OptionError
+from cbmcube.products import Product
+from cbmcube.warnings import UnfilteredServerWarning, UnknownPropertyWarning
+
+_PROBE = 100
+_WRONG = {
+    "elsewhere": "the server sent it, but it lies outside the area",
+    "another time": "the server sent it, but it lies outside the period",
+}
+
+
+def search(
+    catalog: Catalog | pystac_client.Client | pystac.ItemCollection,
+    product: Product | None = None,
+    *,
+    aoi: Any = None,
+    period: Any = None,
+    filter: str | Mapping[str, Any] | None = None,  # noqa: A002  # the name that STAC APIs use
+    collections: str | Collection[str] | None = None,
+    max_items: int | None = None,
+) -> pystac.ItemCollection:
+    """Find the items of a product, check them, and drop reprocessed twins.
+
+    Everything that is asked becomes one CQL2 expression. A STAC API gets it by POST; its answer
+    is checked with the same expression. A frozen catalogue is searched with it.
+
+    Parameters
+    ----------
+    catalog
+        What `open_catalog` returns, a ``pystac_client.Client`` or a ``pystac.ItemCollection``.
+    product
+        Product whose collections are searched and whose assets must be readable.
+    aoi
+        Area that the footprints must meet: (west, south, east, north) in degrees, a shapely
+        geometry or GeoJSON in longitude and latitude, or a GeoDataFrame or GeoSeries in any CRS.
+        A server is asked for the convex hull of an area of more than 500 vertices; the true
+        area is checked afterwards.
+    period
+        Closed interval of UTC: ``"2024"``, ``"2024-03"``, ``"2024-03/2024-10"``,
+        ``"2024-03-01/.."``, a date, or a pair of dates or times. Years, months and days given by
+        name are meant whole.
+    filter
+        CQL2 text, such as ``"eo:cloud_cover < 60"``, or CQL2-JSON as a dict.
+    collections
+        Ids of collections, instead of the product's.
+    max_items
+        End after so many matching items, before twins are dropped.
+
+    Returns
+    -------
+    pystac.ItemCollection
+        Sorted by time and id, with absolute hrefs. `report` tells what was left out.
+
+    Raises
+    ------
+    EmptySearchError
+        If no usable item was found.
+    FilterError
+        If the filter cannot be read or checked.
+    FilterIgnoredError
+        If the server sent an item that does not satisfy the filter.
+    CatalogError
+        If the server fails, or sends what is not STAC.
+
+    Warns
+    -----
+    RefusedItemWarning, PossiblyTruncatedWarning, UnfilteredServerWarning, UnknownPropertyWarning
+        If items point where they may not, pages may be missing, the server does not say that it
+        can filter, or the filter reads a property that no item has.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import pystac
+    >>> scenes = pystac.ItemCollection(
+    ...     pystac.Item(f"scene-{day}", None, None, datetime(2024, 3, day), {"eo:cloud_cover": day})
+    ...     for day in (5, 15, 25)
+    ... )
+    >>> [item.id for item in search(scenes, period="2024-03-10/..", filter="eo:cloud_cover < 20")]
+    ['scene-15']
+    """
+    source = as_catalog(catalog)
+    request = build_request(
+        product, aoi=aoi, period=period, condition=filter, collections=collections
+    )
+    _check_size(source, request, max_items)
+    found = _collect(source, request, max_items)
+    _warn_unknown_properties(source, request, found.sample)
+    items, refused = admit(found.features, source.gate, product)
+    kept, twins = drop_twins(items, lambda item: _family(item, product))
+    facts = _facts(source, request, found, [*refused, *twins], max_items)
+    if not kept:
+        raise _empty(source, request, facts)
+    kept.sort(key=lambda item: (item_time(item), item.id))
+    extra = {REPORT_KEY: facts.to_json()}
+    return pystac.ItemCollection(kept, extra_fields=extra, clone_items=False)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a catalogue offered."""
+
+    features: list[Feature] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    sample: list[Feature] = field(default_factory=list)
+    repeated: int = 0
+
+
+def _check_size(source: Catalog, request: Request, max_items: int | None) -> None:
+    if max_items is not None and max_items < 1:
+        raise OptionError("max_items counts items", given=max_items, allowed="1 or more, or None")
+    if isinstance(source, ApiCatalog) and request.condition is None and max_items is None:
+        raise OptionError(
+            "the search asks a server for everything it has",
+            hint="name a product, collections, an area or a period, or set max_items",
+        )
+
+
+def _collect(source: Catalog, request: Request, max_items: int | None) -> _Found:
+    if isinstance(source, ApiCatalog):
+        return _collect_api(source, request, max_items)
+    judge = request.judge()
+    matching = (one for one in source.features if judge(one) == "yes")
+    found = _Found(sample=list(source.features))
+    seen: set[tuple[object, object]] = set()
+    for feature in sorted(matching, key=_order):
+        key = (feature.json.get("collection"), feature.json["id"])
+        if key in seen:
+            found.repeated += 1
+        elif len(seen) < (max_items or len(source.features)):
+            seen.add(key)
+            found.features.append(feature)
+    return found
+
+
+def _order(feature: Feature) -> tuple[bool, datetime, str]:
+    start = feature.span[0] if feature.span else datetime.max.replace(tzinfo=UTC)
+    return feature.span is None, start, str(feature.json["id"])
+
+
+def _collect_api(source: ApiCatalog, request: Request, max_items: int | None) -> _Found:
+    if not source.filters:
+        warnings.warn(
+            f"{show(source.href or 'the server')} does not say that it can filter with CQL2-JSON; "
+            "what it sends is checked all the same",
+            UnfilteredServerWarning,
+            stacklevel=4,
+        )
+    judge, found = request.judge(), _Found()
+    pages = Pages(source, request.condition)
+    for feature in map(Feature, pages):
+        verdict = judge(feature)
+        if verdict == "no":
+            raise _ignored(feature, request)
+        found.sample.append(feature)
+        if verdict == "yes":
+            found.features.append(feature)
+        else:
+            found.dropped.append(Dropped(str(feature.json["id"]), _WRONG[verdict]))
+        if max_items is not None and len(found.features) == max_items:
+            break
+    found.repeated = pages.repeated
+    return found
+
+
+def _family(item: pystac.Item, product: Product | None) -> str:
+    """Twins may lie in two collections if both are spellings of one product."""
+    if product is not None and item.collection_id in product.collections:
+        return product.name
+    return item.collection_id or ""
+
+
+def _facts(
+    source: Catalog,
+    request: Request,
+    found: _Found,
+    dropped: Iterable[Dropped],
+    max_items: int | None,
+) -> Facts:
+    before = Facts.from_json(source.facts) if _has_facts(source) else None
+    period = request.period or (before.period if before else None)
+    days = request.product.repeat_days if request.product else None
+    return Facts(
+        asked=request.text,
+        found=len(found.features) + len(found.dropped),
+        dropped=(*found.dropped, *dropped),
+        repeated=found.repeated,
+        period=None if period is None else _until_now(period),
+        repeat_days=days or (before.repeat_days if before else None),
+        filtered=request.filter is not None or bool(before and before.filtered),
+        capped=max_items is not None and len(found.features) == max_items,
+        earlier=(*before.earlier, *before.dropped) if before else (),
+    )
+
+
+def _until_now(period: Period) -> Period:
+    """Nothing can be missing that has not been acquired yet."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    if period.end is None or period.end <= now:
+        return period
+    return Period(period.start, now)
+
+
+def _has_facts(source: Catalog) -> bool:
+    return isinstance(source, FrozenCatalog) and bool(source.facts)
+
+
+def _ignored(feature: Feature, request: Request) -> FilterIgnoredError:
+    facts = {name: feature.value(name) for name in sorted(request.properties)}
+    item = feature.json
+    return FilterIgnoredError(
+        "the server sent an item that does not satisfy the filter",
+        given=f"item {item['id']!r} of collection {item.get('collection')!r} with {facts}",
+        allowed=request.text,
+        hint="the server ignores the filter, or part of it: ask for collections, aoi and period "
+        "only, freeze the items and search the frozen catalogue with the filter",
+    )
+
+
+def _warn_unknown_properties(source: Catalog, request: Request, sample: Iterable[Feature]) -> None:
+    missing = {
+        name
+        for name in request.properties
+        if all(one.value(name) is None for one in itertools.islice(sample, None))
+    }
+    if not missing:
+        return
+    known = _known_properties(source, request)
+    for name in sorted(missing - known) if known else ():
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        warnings.warn(
+            f"no item carries the property {name!r} that the filter reads{hint}",
+            UnknownPropertyWarning,
+            stacklevel=4,
+        )
+
+
+def _known_properties(source: Catalog, request: Request) -> set[str]:
+    """Properties that items of the collections carry, whatever else was asked for."""
+    if isinstance(source, ApiCatalog):
+        pages: Iterator[Any] = iter(Pages(source, request.of_collections()))
+        sample = [Feature(item) for item in itertools.islice(pages, min(_PROBE, source.page_size))]
+    else:
+        sample = list(source.features)
+    return {name for one in sample for name in one.json["properties"]}
+
+
+def _empty(source: Catalog, request: Request, facts: Facts) -> EmptySearchError:
+    reasons = [f"{one.id}: {one.reason}" for one in facts.dropped[:5]]
+    given = "\n           ".join([request.text, f"{facts.found} found", *reasons])
+    if isinstance(source, FrozenCatalog):
+        holds = source.holds
+    else:
+        names = [one.id for one in itertools.islice(source.client.get_collections(), 50)]
+        holds = f"{show(source.href or '')} with collections {' '.join(sorted(names)) or 'none'}"
+    return EmptySearchError(
+        "the search found no usable item",
+        given=given,
+        allowed=f"the catalogue holds {holds}",
+        hint="allow the places that these items point at with open_catalog(…, access=…)"
+        if facts.dropped
+        else "ask with less at a time: without filter, then without aoi, then without period",
+    )

@@ -1,0 +1,112 @@
+"""Validity, size and shape of parcels, on whole arrays of geometries."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+
+Geometries = NDArray[Any]
+"""Array of shapely geometries; missing ones are None."""
+
+GEOM_STATUS = ("VALID", "REPAIRED", "REPAIRED_CHANGED", "EMPTY")
+_VALID, _REPAIRED, _CHANGED, _EMPTY = range(4)
+
+CHANGED_SHARE = 0.01
+"""A repair that changes the area by more than this share is reported as a change."""
+
+EUROPE = (-35.58, 24.6, 44.83, 84.73)
+"""West, south, east and north of EPSG:3035, as the EPSG register gives its area of use."""
+
+_PAIRS_AT_ONCE = 200_000
+
+
+def present(geometries: Geometries) -> NDArray[np.bool_]:
+    """Return which geometries are neither missing nor empty."""
+    return ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+
+
+def repair(geometries: Geometries) -> tuple[Geometries, NDArray[np.int8]]:
+    """Make polygons valid and two-dimensional; return them and positions in `GEOM_STATUS`.
+
+    Rings are mended one by one and then combined, which keeps both lobes of a bow-tie and
+    the common area of overlapping parts. Lines and points that remain are left out.
+    """
+    flat = shapely.force_2d(geometries)
+    status = np.full(flat.shape, _VALID, np.int8)
+    broken = np.flatnonzero(present(flat) & ~shapely.is_valid(flat))
+    if broken.size:
+        before = shapely.area(flat[broken])
+        flat[broken] = shapely.make_valid(flat[broken], method="structure", keep_collapsed=False)
+        after = shapely.area(flat[broken])
+        # NaN, from coordinates that are no numbers, is a change as well.
+        small = np.abs(after - before) <= CHANGED_SHARE * np.maximum(after, before)
+        status[broken] = np.where(small, _REPAIRED, _CHANGED)
+    status[~present(flat)] = _EMPTY
+    return flat, status
+
+
+def measuring_crs(parcels: gpd.GeoSeries) -> CRS:
+    """Return the equal-area CRS in which parcels are measured, in metres."""
+    west, south, east, north = parcels.to_crs("OGC:CRS84").total_bounds
+    if not np.isfinite([west, south, east, north]).all():
+        return CRS("EPSG:3035")
+    inside = west >= EUROPE[0] and south >= EUROPE[1] and east <= EUROPE[2] and north <= EUROPE[3]
+    if inside:
+        return CRS("EPSG:3035")
+    middle = f"+lat_0={(south + north) / 2:.6f} +lon_0={(west + east) / 2:.6f}"
+    return CRS(f"+proj=laea {middle} +datum=WGS84 +units=m +no_defs")
+
+
+def shape_index(area: NDArray[np.float64], perimeter: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return P / (2 sqrt(pi A)): 1 for a circle, 1.128 for a square; NaN without area."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = perimeter / (2.0 * np.sqrt(np.pi * area))
+    return np.where(area > 0.0, index, np.nan).astype(np.float32)
+
+
+def side_ratio(geometries: Geometries) -> NDArray[np.float32]:
+    """Return short by long side of the smallest rectangle around each polygon."""
+    ratio = np.full(geometries.shape, np.nan, np.float32)
+    rectangles = shapely.oriented_envelope(geometries)
+    # A polygon without width has a line around it, and no ratio.
+    flat = np.flatnonzero(shapely.get_num_coordinates(rectangles) == 5)
+    if flat.size:
+        corners = shapely.get_coordinates(rectangles[flat]).reshape(-1, 5, 2)
+        sides = np.linalg.norm(np.diff(corners[:, :3], axis=1), axis=2)
+        ratio[flat] = sides.min(axis=1) / sides.max(axis=1)
+    return ratio
+
+
+def overlap_fraction(geometries: Geometries) -> NDArray[np.float32]:
+    """Return the summed area shared with each other polygon over the own area.
+
+    Where several others cover the same ground the share can exceed 1.
+    """
+    area = shapely.area(geometries)
+    shared = np.zeros(geometries.shape, np.float64)
+    left, right = shapely.STRtree(geometries).query(geometries, predicate="intersects")
+    once = left < right
+    left, right = left[once], right[once]
+    for start in range(0, left.size, _PAIRS_AT_ONCE):
+        one, other = left[start : start + _PAIRS_AT_ONCE], right[start : start + _PAIRS_AT_ONCE]
+        common = shapely.area(shapely.intersection(geometries[one], geometries[other]))
+        shared += np.bincount(one, common, shared.size) + np.bincount(other, common, shared.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(area > 0.0, shared / area, np.nan).astype(np.float32)
+
+
+def geometry_hash(geometries: Geometries) -> NDArray[np.object_]:
+    """Return 16 hexadecimal digits that depend on the ground a polygon covers.
+
+    The order of parts, the first vertex of a ring and its direction do not matter.
+    """
+    normal = shapely.to_wkb(shapely.normalize(geometries), output_dimension=2, byte_order=1)
+    # Digests have no vectorised form; this takes about a microsecond a parcel.
+    digests = [blake2b(wkb or b"", digest_size=8).hexdigest() for wkb in normal]
+    return np.array(digests, dtype=object)

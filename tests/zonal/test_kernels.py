@@ -1,0 +1,92 @@
+"""The compiled loops against plain NumPy and against their stated properties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbmcube.zonal._kernels import class_weights, flagged_weight, summarise
+
+QUANTILES = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])
+values = st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=40)
+
+
+def run(x, w, quantiles=QUANTILES):
+    x = np.asarray(x)
+    table, valid = summarise(
+        x, np.arange(x.size), np.asarray(w, float), np.array([0, x.size]), quantiles
+    )
+    return table[0], valid[0]
+
+
+@given(values)
+def test_equal_weights_give_numpy(x):
+    x = np.array(x)
+    found, valid = run(x, np.full(x.size, 0.37))
+    assert valid == x.size
+    scale = np.abs(x).max() + 1e-9
+    np.testing.assert_allclose(
+        found[1:5] / scale, np.array([x.mean(), x.std(), x.min(), x.max()]) / scale, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        found[5:] / scale, np.quantile(x, QUANTILES) / scale, rtol=0, atol=1e-9
+    )
+
+
+@given(values, st.integers(0, 1000))
+def test_quantiles_are_monotone_and_inside(x, seed):
+    w = np.random.default_rng(seed).uniform(0.001, 1, len(x))
+    found, _ = run(x, w)
+    tolerance = 1e-9 * (1 + np.abs(x).max())
+    assert (np.diff(found[5:]) >= -tolerance).all()
+    assert found[3] <= found[5:].min()
+    assert found[5:].max() <= found[4]
+
+
+@given(values, st.integers(0, 1000))
+def test_order_of_ties_and_scale_of_weights_do_not_matter(x, seed):
+    rng = np.random.default_rng(seed)
+    x = np.round(np.array(x), -3)  # many ties
+    w = rng.uniform(0.001, 1, x.size)
+    shuffle = rng.permutation(x.size)
+    first, _ = run(x, w)
+    second, _ = run(x[shuffle], 7.0 * w[shuffle])
+    np.testing.assert_allclose(first[1:], second[1:], rtol=1e-9, atol=1e-6)
+
+
+def test_published_cases_of_the_weighted_median():
+    """60 zeros and 40 ones have median 0; [1, 1, 1, 2] has median 1 (ties never merge)."""
+    half = np.array([0.5])
+    assert run([0.0] * 60 + [1.0] * 40, np.ones(100), half)[0][5] == 0
+    assert run([1.0, 1.0, 1.0, 2.0], np.ones(4), half)[0][5] == 1
+
+
+def test_moments_stay_exact_for_large_means():
+    x = np.array([1e8, 1e8 + 1, 1e8 + 2])
+    found, _ = run(x, np.ones(3))
+    assert found[2] == pytest.approx(np.sqrt(2 / 3), rel=1e-12)
+
+
+def test_not_finite_counts_nowhere():
+    found, valid = run([np.nan, np.inf, -np.inf, 4.0], [1, 1, 1, 0.5])
+    assert (valid, found[0], found[1]) == (1, 0.5, 4.0)
+    empty, valid = run([np.nan], [1])
+    assert (valid, empty[0]) == (0, 0)
+    assert np.isnan(empty[1:]).all()
+
+
+def test_integers_are_read_as_they_are():
+    found, _ = run(np.array([1, 2, 4, 9], dtype="uint16"), np.ones(4), np.array([0.5]))
+    assert found[[1, 5]].tolist() == [4, 3]
+
+
+def test_class_and_flag_weights():
+    raster = np.array([0, 4, 4, 9], dtype="uint8")
+    position = np.full(256, -1)
+    position[[0, 4]] = [0, 1]
+    cells, weights, start = np.arange(4), np.array([0.5, 1, 0.25, 1]), np.array([0, 3, 4])
+    found = class_weights(raster, cells, weights, start, position, 2)
+    assert found.tolist() == [[0.5, 1.25], [0, 0]]
+    assert flagged_weight(raster > 0, cells, weights, start).tolist() == [1.25, 1.0]
