@@ -18,6 +18,7 @@ import xvec
 
 from cbmcube.exceptions import ReadError
 
+_CF_CONVENTIONS = ("Conventions",)
 _CF_REMNANTS = ("grid_mapping", "geometry")
 
 
@@ -49,7 +50,8 @@ def write_vector_cube(stats: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     >>> cbm.open_vector_cube(path).compute().identical(vector_cube())
     True
     """
-    encoded = stats.xvec.encode_cf()
+    # xvec 0.5 drops the attributes of the Dataset on the way in and out.
+    encoded = stats.xvec.encode_cf().assign_attrs(stats.attrs)
     # Zarr 3 has no stable form yet for fixed-width text and consolidated metadata.
     return _whole(path, lambda target: encoded.to_zarr(target, zarr_format=2, consolidated=True))
 
@@ -83,7 +85,7 @@ def open_vector_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     for variable in cube.variables.values():
         for name in _CF_REMNANTS:
             variable.attrs.pop(name, None)
-    return cube
+    return cube.assign_attrs({n: v for n, v in stored.attrs.items() if n not in _CF_CONVENTIONS})
 
 
 def _text_coords(cube: xr.Dataset) -> list[str]:

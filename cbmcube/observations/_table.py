@@ -195,8 +195,17 @@ def _to_arrow(columns: dict[str, NDArray[Any]], schema: pa.Schema) -> pa.Table:
         if field.name not in columns:
             arrays.append(pa.nulls(rows, field.type))
             continue
-        values = columns[field.name].reshape(-1)
-        if field.name in ("time", "reference_time"):
-            values = values.astype("datetime64[us]")
-        arrays.append(pa.array(values).cast(field.type))
+        arrays.append(_column(columns[field.name].reshape(-1), field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Return Arrow values; what the cube could only mark (NaN, NaT, "", -1) becomes null."""
+    if pa.types.is_timestamp(kind):
+        return pa.array(values.astype("datetime64[us]")).cast(kind)
+    unknown = None
+    if pa.types.is_string(kind):
+        unknown = values == ""
+    elif pa.types.is_integer(kind) and values.dtype.kind == "i":
+        unknown = values < 0
+    return pa.array(values, mask=unknown, from_pandas=True).cast(kind)

@@ -63,13 +63,15 @@ def vector_cube(
 
 
 def with_parcels(cube: xr.Dataset, parcels: gpd.GeoDataFrame) -> xr.Dataset:
-    """Add parcel ids, geometries with their CRS, and the crop where it is known."""
+    """Add parcel ids, geometries with their CRS, and crop and area where they are known."""
     coords: dict[str, Any] = {
         "parcel": _labels(parcels.index),
         "geometry": ("parcel", plain_geometries(parcels)),
     }
     if "crop" in parcels:
         coords["crop"] = ("parcel", _labels(parcels["crop"].astype("object").fillna("")))
+    if "area_m2" in parcels:
+        coords["area_m2"] = ("parcel", parcels["area_m2"].to_numpy(dtype=float), {"units": "m2"})
     named = cube.assign_coords(coords)
     named["parcel"].attrs["long_name"] = "parcel"
     return named.set_xindex("geometry", xvec.GeometryIndex, crs=parcels.crs)
