@@ -43,7 +43,7 @@ class NativeGrid:
     @property
     def bands(self) -> tuple[Band, ...]:
         """The bands on this grid, in the product's order."""
-        return tuple(dict.fromkeys(source.band for source in self.sources))
+        return tuple({source.band.name: source.band for source in self.sources}.values())
 
     @property
     def footprints(self) -> tuple[Bounds, ...]:
