@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from exactextract import exact_extract
+from exactextract.feature import Feature, FeatureSource
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from pyproj import CRS
@@ -46,12 +47,11 @@ def metric_crs(crs: Any) -> CRS:
     return found
 
 
-def utm_codes(geometries: gpd.GeoSeries) -> NDArray[np.int32]:
-    """Return the EPSG code of the UTM zone of each centroid; 0 for empty geometries.
+def utm_codes(degrees: Geometries) -> NDArray[np.int32]:
+    """Return the EPSG code of the UTM zone of each centroid, given in degrees; 0 if empty.
 
     South-west Norway belongs to zone 32, as in the tiles of Sentinel-2.
     """
-    degrees = geometries.to_crs("OGC:CRS84").to_numpy()
     found = present(degrees)
     middle = shapely.centroid(degrees[found])
     lon, lat = shapely.get_x(middle), shapely.get_y(middle)
@@ -88,17 +88,28 @@ def count_whole(geometries: Geometries, spacing: float) -> NDArray[np.int32]:
         xmax=last[0] * spacing,
         ymax=last[1] * spacing,
     )
-    table = gpd.GeoDataFrame(geometry=geometries[kept])
-    found = exact_extract(lattice, table, [_COUNT], output="pandas", strategy="feature-sequential")
+    found = exact_extract(
+        lattice,
+        _Polygons(geometries[kept]),
+        [_COUNT],
+        output="pandas",
+        strategy="feature-sequential",
+    )
     counts[kept] = found.iloc[:, 0].to_numpy().astype(np.int32)
     return counts
 
 
-def classes(counts: NDArray[np.int32]) -> pd.Categorical:
+def classes(counts: NDArray[np.int32]) -> pd.Categorical[str]:
     """Return the monitorability class of each count, as an ordered categorical."""
-    return pd.Categorical.from_codes(
-        np.searchsorted(_LEAST, counts, side="right"), categories=list(CLASSES), ordered=True
-    )
+    return categorical(np.searchsorted(_LEAST, counts, side="right"), CLASSES, ordered=True)
+
+
+def categorical(
+    codes: NDArray[Any], names: tuple[str, ...], *, ordered: bool = False
+) -> pd.Categorical[str]:
+    """Name codes."""
+    positions: NDArray[np.integer[Any]] = codes.astype(np.int8)
+    return pd.Categorical.from_codes(positions, categories=pd.Index(names), ordered=ordered)
 
 
 def apply_buffer(
@@ -124,3 +135,29 @@ def apply_buffer(
         gone = shapely.is_empty(shapely.buffer(parts, distance))
         lost += np.bincount(owner[gone], minlength=lost.size).astype(np.int32)
     return buffered, status, lost
+
+
+class _Polygon(Feature):  # type: ignore[misc]
+    def __init__(self, wkb: bytes) -> None:
+        super().__init__()
+        self._wkb = wkb
+
+    def geometry(self) -> bytes:
+        return self._wkb
+
+
+class _Polygons(FeatureSource):  # type: ignore[misc]
+    """Polygons as WKB; a GeoDataFrame would be written as text, which takes longer."""
+
+    def __init__(self, geometries: Geometries) -> None:
+        super().__init__()
+        self._wkb = shapely.to_wkb(geometries)
+
+    def count(self) -> int:
+        return int(self._wkb.size)
+
+    def __iter__(self) -> Iterator[_Polygon]:
+        return map(_Polygon, self._wkb)
+
+    def srs_wkt(self) -> None:
+        return None

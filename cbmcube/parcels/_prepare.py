@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
@@ -16,6 +16,7 @@ from cbmcube.parcels._check import check_parcels
 from cbmcube.parcels._pixels import (
     BUFFER_STATUS,
     apply_buffer,
+    categorical,
     classes,
     count_whole,
     metric_crs,
@@ -24,12 +25,15 @@ from cbmcube.parcels._pixels import (
 from cbmcube.parcels._shape import (
     CHANGED_SHARE,
     GEOM_STATUS,
+    Geometries,
     geometry_hash,
     measuring_crs,
     overlap_fraction,
+    present,
     repair,
     shape_index,
     side_ratio,
+    to_degrees,
 )
 from cbmcube.warnings import RepairedParcelsWarning
 
@@ -91,7 +95,7 @@ def prepare_parcels(
     Raises
     ------
     ParcelsError
-        `parcels` cannot be used; see `check_parcels`.
+        `parcels` cannot be used; see `check_parcels`. Or coordinates do not fit the CRS.
     OptionError
         `buffer` is not a finite number, or `grid_crs` is not projected in metres.
 
@@ -116,7 +120,7 @@ def prepare_parcels(
     >>> prepare_parcels(fields, buffer=-5.0)[["n_full_10", "class_10m", "n_full_20"]]
             n_full_10 class_10m  n_full_20
     parcel
-    a              64      GOOD         16
+    a              64      GOOD          9
     """
     if not np.isfinite(buffer):
         raise OptionError("buffer must be a finite number of metres", given=buffer)
@@ -125,12 +129,14 @@ def prepare_parcels(
     geometries, status = repair(clean.geometry.to_numpy())
     _warn_of_repairs(status)
     shapes = gpd.GeoSeries(geometries, index=clean.index, crs=clean.crs)
+    degrees = to_degrees(shapes)
+    codes = utm_codes(degrees) if grid is None else grid
     columns: dict[str, Any] = {
         clean.active_geometry_name: shapes,
-        "geom_status": pd.Categorical.from_codes(status, categories=list(GEOM_STATUS)),
-        **_measure(shapes),
+        "geom_status": categorical(status, GEOM_STATUS),
+        **_measure(shapes, degrees),
         "buffer_m": np.full(len(clean), buffer, np.float64),
-        **_count_pixels(shapes, buffer, grid),
+        **_count_pixels(shapes, buffer, codes),
         "geom_hash": geometry_hash(geometries),
     }
     return clean.copy().assign(**columns)
@@ -150,11 +156,12 @@ def _warn_of_repairs(status: NDArray[np.int8]) -> None:
     )
 
 
-def _measure(shapes: gpd.GeoSeries) -> dict[str, Any]:
-    metric = shapes.to_crs(measuring_crs(shapes)).to_numpy()
+def _measure(shapes: gpd.GeoSeries, degrees: Geometries) -> dict[str, Any]:
+    metric = shapes.to_crs(measuring_crs(degrees)).to_numpy()
     # A missing geometry covers no ground, as an empty one does.
-    area = np.nan_to_num(shapely.area(metric))
-    perimeter = np.nan_to_num(shapely.length(metric))
+    there = present(metric)
+    area = np.where(there, shapely.area(metric), 0.0)
+    perimeter = np.where(there, shapely.length(metric), 0.0)
     return {
         "area_m2": area,
         "perimeter_m": perimeter,
@@ -164,20 +171,27 @@ def _measure(shapes: gpd.GeoSeries) -> dict[str, Any]:
     }
 
 
-def _count_pixels(shapes: gpd.GeoSeries, buffer: float, grid: Any) -> dict[str, Any]:
+def _count_pixels(shapes: gpd.GeoSeries, buffer: float, grids: Any) -> dict[str, Any]:
+    """Count whole pixels, in one CRS or in that of each parcel, given by EPSG codes."""
     size = len(shapes)
     full = {10: np.zeros(size, np.int32), 20: np.zeros(size, np.int32)}
     status, lost = np.zeros(size, np.int8), np.zeros(size, np.int32)
-    codes = utm_codes(shapes) if grid is None else np.ones(size, np.int32)
-    for code in np.unique(codes[codes > 0]):
-        here = np.flatnonzero(codes == code)
-        metric = shapes.iloc[here].to_crs(grid or int(code)).to_numpy()
+    for grid, here in _by_grid(grids, size):
+        metric = shapes.iloc[here].to_crs(grid).to_numpy()
         buffered, status[here], lost[here] = apply_buffer(metric, buffer)
         for spacing, counts in full.items():
             counts[here] = count_whole(buffered, float(spacing))
     return {
-        "buffer_status": pd.Categorical.from_codes(status, categories=list(BUFFER_STATUS)),
+        "buffer_status": categorical(status, BUFFER_STATUS),
         "n_parts_lost": lost,
         **{f"n_full_{spacing}": counts for spacing, counts in full.items()},
         **{f"class_{spacing}m": classes(counts) for spacing, counts in full.items()},
     }
+
+
+def _by_grid(grids: Any, size: int) -> Iterator[tuple[Any, NDArray[np.intp]]]:
+    if not isinstance(grids, np.ndarray):
+        yield grids, np.arange(size)
+        return
+    for code in np.unique(grids[grids > 0]):
+        yield int(code), np.flatnonzero(grids == code)

@@ -11,6 +11,9 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from cbmcube.exceptions import ParcelsError
+from cbmcube.parcels._check import some
+
 Geometries = NDArray[Any]
 """Array of shapely geometries; missing ones are None."""
 
@@ -51,13 +54,28 @@ def repair(geometries: Geometries) -> tuple[Geometries, NDArray[np.int8]]:
     return flat, status
 
 
-def measuring_crs(parcels: gpd.GeoSeries) -> CRS:
-    """Return the equal-area CRS in which parcels are measured, in metres."""
-    west, south, east, north = parcels.to_crs("OGC:CRS84").total_bounds
-    if not np.isfinite([west, south, east, north]).all():
-        return CRS("EPSG:3035")
+def to_degrees(parcels: gpd.GeoSeries) -> Geometries:
+    """Return geometries in longitude and latitude, or refuse coordinates that have none."""
+    degrees = parcels.to_crs("OGC:CRS84").to_numpy()
+    bounds = np.abs(shapely.bounds(degrees))
+    outside = ~(bounds <= (360.0, 90.0, 360.0, 90.0)).all(axis=1) & present(degrees)
+    if outside.any():
+        raise ParcelsError(
+            f"the coordinates of {outside.sum():,} parcels do not fit the coordinate reference "
+            "system of the parcels",
+            given=f"{parcels.crs.to_string()}; parcels {some(parcels.index[outside])}",
+            hint="state the CRS that the coordinates are in: "
+            "parcels.set_crs('EPSG:...', allow_override=True)",
+        )
+    return degrees
+
+
+def measuring_crs(degrees: Geometries) -> CRS:
+    """Return the equal-area CRS in which to measure geometries that are given in degrees."""
+    west, south, east, north = shapely.total_bounds(degrees)
     inside = west >= EUROPE[0] and south >= EUROPE[1] and east <= EUROPE[2] and north <= EUROPE[3]
-    if inside:
+    # Without any geometry the bounds are NaN, and nothing is measured.
+    if inside or np.isnan(west):
         return CRS("EPSG:3035")
     middle = f"+lat_0={(south + north) / 2:.6f} +lon_0={(west + east) / 2:.6f}"
     return CRS(f"+proj=laea {middle} +datum=WGS84 +units=m +no_defs")
@@ -73,7 +91,7 @@ def shape_index(area: NDArray[np.float64], perimeter: NDArray[np.float64]) -> ND
 def side_ratio(geometries: Geometries) -> NDArray[np.float32]:
     """Return short by long side of the smallest rectangle around each polygon."""
     ratio = np.full(geometries.shape, np.nan, np.float32)
-    rectangles = shapely.oriented_envelope(geometries)
+    rectangles = shapely.oriented_envelope(_near_origin(shapely.convex_hull(geometries)))
     # A polygon without width has a line around it, and no ratio.
     flat = np.flatnonzero(shapely.get_num_coordinates(rectangles) == 5)
     if flat.size:
@@ -81,6 +99,16 @@ def side_ratio(geometries: Geometries) -> NDArray[np.float32]:
         sides = np.linalg.norm(np.diff(corners[:, :3], axis=1), axis=2)
         ratio[flat] = sides.min(axis=1) / sides.max(axis=1)
     return ratio
+
+
+def _near_origin(geometries: Geometries) -> Geometries:
+    """Shift each geometry next to the origin.
+
+    Sides of a few metres lose digits that count where coordinates are in the millions.
+    """
+    points, owner = shapely.get_coordinates(geometries, return_index=True)
+    corner = shapely.bounds(geometries)[:, :2]
+    return np.asarray(shapely.set_coordinates(geometries.copy(), points - corner[owner]))
 
 
 def overlap_fraction(geometries: Geometries) -> NDArray[np.float32]:

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import socket
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from cbmcube.cluster import GDAL_DEFAULTS, local_cluster
+from cbmcube.cluster._gdal import worker_environment
+from cbmcube.exceptions import OptionError
+
+
+def look_around(name):
+    """Say who runs this, and what its environment and GDAL hold."""
+    import os
+
+    from rasterio._env import get_gdal_config
+
+    return os.getpid(), os.environ[name], get_gdal_config(name, normalize=False)
+
+
+def refuses(address):
+    parts = urlsplit(address)
+    with socket.socket() as probe:
+        return probe.connect_ex((parts.hostname, parts.port)) != 0
+
+
+def status(link):
+    parts = urlsplit(link)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def gone(pid):
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_work_is_done_elsewhere_with_the_environment_and_nothing_stays():
+    before = dict(os.environ)
+    with local_cluster(workers=2, env={"GDAL_HTTP_MAX_RETRY": "3"}) as client:
+        scheduler = client.scheduler.address
+        dashboard = client.dashboard_link
+        pids = set(client.run(os.getpid).values())
+        retries = client.submit(look_around, "GDAL_HTTP_MAX_RETRY").result()
+        listing = client.submit(look_around, "GDAL_DISABLE_READDIR_ON_OPEN").result()
+        assert set(client.nthreads().values()) == {1}
+        assert urlsplit(dashboard).hostname == "127.0.0.1"
+        assert status(dashboard) == 200
+        assert not refuses(scheduler)
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+    assert {retries[0], listing[0]} <= pids
+    assert retries[1:] == ("3", "3")  # the user's value wins
+    assert listing[1:] == ("EMPTY_DIR", "EMPTY_DIR")
+    assert client.status == "closed"
+    assert refuses(scheduler)
+    assert refuses(dashboard)
+    assert all(gone(pid) for pid in pids)
+    assert dict(os.environ) == before
+
+
+def fail_inside(seen):
+    with local_cluster(workers=1, dashboard=False) as client:
+        seen["address"] = client.scheduler.address
+        seen["dashboard"] = status(client.dashboard_link)
+        seen["pid"] = next(iter(client.run(os.getpid).values()))
+        raise KeyError("mine")
+
+
+def test_an_error_in_the_block_closes_everything_and_comes_out():
+    seen = {}
+    with pytest.raises(KeyError, match="mine"):
+        fail_inside(seen)
+    assert seen["dashboard"] == 404
+    assert refuses(seen["address"])
+    assert gone(seen["pid"])
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"threads_per_worker": 0}, {"workers": -2}])
+def test_refuses_no_workers(options):
+    with pytest.raises(OptionError, match="at least 1"), local_cluster(**options):
+        pass
+
+
+def test_the_environment():
+    assert worker_environment(None) == dict(GDAL_DEFAULTS)
+    merged = worker_environment({"GDAL_HTTP_TIMEOUT": "30", "AWS_REGION": "eu"})
+    assert merged["GDAL_HTTP_TIMEOUT"] == "30"
+    assert merged["AWS_REGION"] == "eu"
+    assert set(merged) == {*GDAL_DEFAULTS, "AWS_REGION"}
+
+
+def test_the_environment_must_be_text_and_no_value_is_told():
+    with pytest.raises(OptionError, match="TOKEN") as caught:
+        worker_environment({"TOKEN": 123456})
+    assert "123456" not in str(caught.value)
+
+
+def test_the_defaults_cannot_be_changed():
+    with pytest.raises(TypeError):
+        GDAL_DEFAULTS["GDAL_HTTP_TIMEOUT"] = "1"
