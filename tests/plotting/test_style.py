@@ -1,0 +1,47 @@
+"""Colours and lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbmcube.plotting._events import lanes_of
+from cbmcube.plotting._style import band_colours, event_colours, orbit_label, orbit_styles
+
+BANDS = ["NDVI", "VV", "VH", "B02", "B03", "B04", "B08", "B11", "B12", "EVI"]
+
+
+@given(st.lists(st.sampled_from(BANDS), min_size=1, max_size=7, unique=True))
+def test_up_to_seven_bands_have_seven_colours(bands):
+    colours = band_colours(bands)
+    assert list(colours) == bands
+    assert len(set(colours.values())) == len(bands)
+
+
+def test_a_band_keeps_its_colour_beside_others():
+    assert band_colours(["VV"])["VV"] == band_colours(["VH", "VV"])["VV"]
+
+
+def test_colours_of_events_do_not_depend_on_order():
+    assert event_colours(["b", "a", "b"]) == event_colours(["a", "b"])
+
+
+def test_orbits_have_their_own_styles():
+    styles = orbit_styles([(139, "descending"), (15, "ascending"), (15, "ascending")])
+    assert list(styles) == [(15, "ascending"), (139, "descending")]
+    assert len(set(styles.values())) == 2
+    assert orbit_label(139, "descending") == "orbit 139 ↓"
+    assert orbit_label(22, "") == "orbit 22"
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 500), st.floats(1, 90)), max_size=25).map(sorted),
+)
+def test_labels_of_one_lane_do_not_overlap(labels):
+    left, width = np.array(labels).reshape(-1, 2).T
+    lanes = lanes_of(left, width)
+    for lane in set(lanes):
+        inside = [k for k, value in enumerate(lanes) if value == lane]
+        ends = left[inside] + width[inside]
+        assert (left[inside][1:] >= ends[:-1]).all()
