@@ -29,6 +29,9 @@ _PIXEL_CRS = pyproj.CRS.from_wkt(
     'LENGTHUNIT["pixel",1]]'
 )  # exactextract 0.3 asks every vector source for a CRS
 
+_WHOLE = 1.0 - 1e-6
+"""Coverage from which a pixel counts as wholly inside; exactextract covers in float32."""
+
 _NUDGE = 1e-7
 """Pixels by which centres move right and down, to decide those that lie on an edge."""
 
@@ -93,7 +96,7 @@ def pixel_weights(
         return _touched(geometries)
     pixels = _covered(geometries, shape)
     if rule == "inside":
-        return pixels.where(pixels.weight >= 1.0)
+        return pixels.where(pixels.weight >= _WHOLE)
     if rule == "centre":
         return _centred(pixels, geometries)
     return pixels
@@ -130,7 +133,7 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
 
 def _centred(pixels: PixelWeights, geometries: NDArray[Any]) -> PixelWeights:
     """Keep pixels whose centre lies inside, each with weight 1."""
-    inside = pixels.weight >= 1.0
+    inside = pixels.weight >= _WHOLE
     edge = np.flatnonzero(~inside)
     shapely.prepare(geometries)
     inside[edge] = shapely.contains_xy(

@@ -1,0 +1,22 @@
+"""Fixtures that tests and the examples in docstrings share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cbmcube.demo import Country, make_country
+
+
+@pytest.fixture(scope="session")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
+    """Make the demo's synthetic country at its smallest size."""
+    return make_country(tmp_path_factory.mktemp("country"), size="tiny")
+
+
+@pytest.fixture(autouse=True)
+def _name_country(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    """Let examples speak of ``country`` without making it each time."""
+    if isinstance(request.node, pytest.DoctestItem) and "country" in request.node.dtest.docstring:
+        doctest_namespace["country"] = request.getfixturevalue("country")
