@@ -74,14 +74,18 @@ class Gate:
         if virtual or scheme:
             return self._address(href, (virtual or scheme)[1].lower())  # type: ignore[index]
         base = self._base(self_href)
-        if not href.startswith("/") and _is_web(base):
-            return self._address(urljoin(str(base), href), urlsplit(str(base)).scheme.lower())
+        if not href.startswith("/") and base is not None and _is_web(base):
+            return self._address(urljoin(base, href), urlsplit(base).scheme.lower())
         if not href.startswith("/") and base is None:
             raise AccessError(f"its href is relative to nothing: {show(href)}")
         return self._file(os.path.join(os.path.dirname(base or "/"), href))  # noqa: PTH118, PTH120
 
     def _base(self, self_href: object) -> str | None:
-        return self_href if isinstance(self_href, str) and _is_web(self_href) else self.base
+        if isinstance(self_href, str) and (
+            _is_web(self_href) or (self.any_file and self_href.startswith("/"))
+        ):
+            return self_href
+        return self.base
 
     def _address(self, href: str, scheme: str) -> str:
         try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pystac
 
 from cbmcube.catalog._access import Gate
 from cbmcube.catalog._cql2 import Json
-from cbmcube.catalog._evaluate import Feature
+from cbmcube.catalog._feature import Feature
 from cbmcube.catalog._report import Dropped
 from cbmcube.exceptions import AccessError
 from cbmcube.products import Product
@@ -19,28 +20,40 @@ from cbmcube.warnings import RefusedItemWarning
 _SHOWN = 3
 
 
-def admit(
-    features: Iterable[Feature], gate: Gate, product: Product | None
-) -> tuple[list[pystac.Item], list[Dropped]]:
-    """Return the items that may be used, and those refused.
+@dataclass(slots=True)
+class Admitted:
+    """Items that may be used, and what may not."""
+
+    items: list[pystac.Item] = field(default_factory=list)
+    """The items, with absolute hrefs."""
+    refused: list[Dropped] = field(default_factory=list)
+    """Items that may not be used."""
+    assets_removed: int = 0
+    """Assets of `items` that nobody asked for and that may not be read."""
+
+
+def admit(features: Iterable[Feature], gate: Gate, product: Product | None) -> Admitted:
+    """Sort items into those that may be used and those that may not.
 
     The assets that `product` names decide; without a product, those with role ``data``, or all
     where none has it. Other assets that may not be read are removed from the item.
     """
-    items: list[pystac.Item] = []
-    refused: list[Dropped] = []
+    found = Admitted()
     for feature in features:
         try:
-            items.append(_item(feature, gate, product))
+            item = _item(feature, gate, product)
         except (AccessError, pystac.STACError, ValueError, KeyError, TypeError) as error:
             reason = str(error) if isinstance(error, AccessError) else f"not an item: {error!r}"
-            refused.append(Dropped(str(feature.json["id"]), reason))
-    if refused:
-        first = "; ".join(f"{one.id}: {one.reason}" for one in refused[:_SHOWN])
+            found.refused.append(Dropped(str(feature.json["id"]), reason))
+        else:
+            found.items.append(item)
+            found.assets_removed += len(feature.json["assets"]) - len(item.assets)
+    if found.refused:
+        first = "; ".join(f"{one.id}: {one.reason}" for one in found.refused[:_SHOWN])
         warnings.warn(
-            f"{len(refused)} items were refused: {first}", RefusedItemWarning, stacklevel=4
+            f"{len(found.refused)} items were refused: {first}", RefusedItemWarning, stacklevel=3
         )
-    return items, refused
+    return found
 
 
 def _item(feature: Feature, gate: Gate, product: Product | None) -> pystac.Item:

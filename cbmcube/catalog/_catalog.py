@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,14 +11,28 @@ from typing import Any
 
 import pystac
 import pystac_client
+from pystac_client.errors import ClientTypeError
 from pystac_client.exceptions import APIError
 from pystac_client.warnings import PystacClientWarning
 
 from cbmcube.catalog._access import AccessPolicy, Gate, show
-from cbmcube.catalog._evaluate import Feature
+from cbmcube.catalog._feature import Feature
 from cbmcube.catalog._files import Frozen, read_frozen
 from cbmcube.catalog._report import REPORT_KEY
 from cbmcube.exceptions import CatalogError
+
+_LISTED = 50
+_UNREADABLE = (
+    APIError,
+    ClientTypeError,
+    pystac.STACError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
+"""What pystac_client raises when something answers that is no STAC API."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -48,6 +63,18 @@ class ApiCatalog:
         return any("item-search" in one and one.endswith("filter") for one in classes) and any(
             "cql2-json" in one for one in classes
         )
+
+    @property
+    def holds(self) -> str:
+        """What the API says it holds, in words; sends a request."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PystacClientWarning)
+            try:
+                found = itertools.islice(self.client.get_collections(), _LISTED)
+                names = sorted(collection.id for collection in found)
+            except _UNREADABLE as error:
+                return f"collections that it does not list ({type(error).__name__})"
+        return f"collections {' '.join(names) or 'none'}"
 
     def __repr__(self) -> str:
         name = self.client.title or self.client.id
@@ -171,7 +198,7 @@ def _open_api(href: str, access: AccessPolicy | None) -> ApiCatalog:
         )
     try:
         client = _connect(href)
-    except (APIError, pystac.STACError, OSError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise CatalogError(
             "no STAC API answers there",
             given=f"{show(href)}: {type(error).__name__}: {str(error)[:300]}",

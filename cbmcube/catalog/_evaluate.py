@@ -20,17 +20,14 @@ import shapely
 import shapely.geometry
 
 from cbmcube.catalog._cql2 import COMPARISONS, LOGICAL, SPATIAL, Json, property_names
+from cbmcube.catalog._feature import TIMES, Feature, Span
 from cbmcube.catalog._times import parse_time, to_time
 
 Truth = bool | None
-Span = tuple[datetime, datetime]
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
-_TOP_LEVEL = ("assets", "links", "bbox", "stac_version", "stac_extensions")
-_START = ("datetime", "start_datetime")
-_TIMES = (*_START, "end_datetime")
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -48,53 +45,6 @@ _TEMPORAL: dict[str, Callable[[Span, Span], bool]] = {
     "t_during": lambda a, b: a[0] > b[0] and a[1] < b[1],
     "t_equals": lambda a, b: a == b,
 }
-_UNREAD: Any = object()
-
-
-class Feature:
-    """An item's JSON, whose times and geometry are read once, when first asked for."""
-
-    __slots__ = ("_geometry", "_span", "json")
-
-    def __init__(self, item: Mapping[str, Any]) -> None:
-        self.json = item
-        self._span: Span | None = _UNREAD
-        self._geometry: shapely.Geometry | None = _UNREAD
-
-    @property
-    def span(self) -> Span | None:
-        """First and last moment, or ``None`` if the item states no readable time."""
-        if self._span is _UNREAD:
-            facts = self.json.get("properties") or {}
-            start, end = to_time(facts.get("start_datetime")), to_time(facts.get("end_datetime"))
-            at = to_time(facts.get("datetime"))
-            if start and end:
-                self._span = (start, end)
-            else:
-                self._span = (at, at) if at else None
-        return self._span
-
-    @property
-    def geometry(self) -> shapely.Geometry | None:
-        """Footprint in longitude and latitude, or ``None`` if there is no readable one."""
-        if self._geometry is _UNREAD:
-            self._geometry = _read_shape(self.json.get("geometry"))
-        return self._geometry
-
-    def value(self, name: str) -> Any:
-        """Return a property, or ``None`` if the item lacks it."""
-        if name in _TIMES:
-            return None if self.span is None else self.span[name not in _START]
-        if name in ("id", "collection"):
-            return self.json.get(name)
-        facts = self.json.get("properties") or {}
-        if name in facts:
-            return facts[name]
-        head, _, rest = name.partition(".")
-        node: Any = self.json if head in _TOP_LEVEL else facts
-        for key in (head, *rest.split(".")) if rest else (head,):
-            node = node.get(key) if isinstance(node, Mapping) else None
-        return node
 
 
 def compile_condition(condition: Json) -> Callable[[Feature], Truth]:
@@ -227,7 +177,7 @@ def _like_pattern(pattern: str) -> re.Pattern[str]:
 def _common_type(args: Sequence[Any]) -> Callable[[Any], Any]:
     """Choose what all operands are read as: times, numbers or text."""
     if any(isinstance(arg, Mapping) and "timestamp" in arg for arg in args) or any(
-        name in _TIMES for name in property_names(list(args))
+        name in TIMES for name in property_names(list(args))
     ):
         return to_time
     if any(isinstance(arg, (int, float)) and not isinstance(arg, bool) for arg in args):
@@ -278,7 +228,7 @@ def _time_reader(node: Json) -> Callable[[Feature], Span | None]:
 def _as_number(value: Any) -> float | None:
     try:
         return float(value) if isinstance(value, (int, float, str)) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -293,10 +243,3 @@ def _as_text(value: Any) -> str:
 def _as_number_or_text(value: Any) -> Any:
     number = None if isinstance(value, str) else _as_number(value)
     return _as_text(value) if number is None else number
-
-
-def _read_shape(geometry: Any) -> shapely.Geometry | None:
-    try:
-        return shapely.geometry.shape(geometry) if geometry else None
-    except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError):
-        return None

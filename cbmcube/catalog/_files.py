@@ -125,20 +125,31 @@ def _strip(node: Any) -> Any:
     return [_strip(value) for value in node] if isinstance(node, list) else node
 
 
+def _without_empty(node: Any) -> Any:
+    """Remove empty objects, for which Parquet has no type."""
+    if isinstance(node, dict):
+        clean = {key: _without_empty(value) for key, value in node.items()}
+        return {key: value for key, value in clean.items() if value != {}}
+    if isinstance(node, list):
+        return [value for value in map(_without_empty, node) if value != {}]
+    return node
+
+
 def _write_parquet(path: Path, frozen: Frozen) -> None:
+    # the writer sets the metadata of the file anew, and keeps that of its columns
+    facts = {_FACTS: json.dumps(dict(frozen.extra_fields)).encode()}
+    column = pa.field(EXACT, pa.large_string(), metadata=facts)
+    exact = pa.array([json.dumps(item) for item in frozen.items], pa.large_string())
     try:
-        table = stac_geoparquet.arrow.parse_stac_items_to_arrow(list(frozen.items)).read_all()
+        typed = [_without_empty(item) for item in frozen.items]
+        table = stac_geoparquet.arrow.parse_stac_items_to_arrow(typed).read_all()
+        stac_geoparquet.arrow.to_parquet(table.append_column(column, exact), path)
     except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
         raise CatalogError(
             "these items do not fit into one table",
             given=f"{len(frozen.items)} items: {str(error)[:300]}",
             hint="freeze them to a .json file",
         ) from error
-    # the writer sets the metadata of the file anew, and keeps that of its columns
-    facts = {_FACTS: json.dumps(dict(frozen.extra_fields)).encode()}
-    column = pa.field(EXACT, pa.large_string(), metadata=facts)
-    exact = pa.array([json.dumps(item) for item in frozen.items], pa.large_string())
-    stac_geoparquet.arrow.to_parquet(table.append_column(column, exact), path)
 
 
 def _check_item(path: Path, number: int, item: object) -> None:

@@ -61,20 +61,21 @@ def freeze(items: pystac.ItemCollection, path: str | Path) -> Path:
             hint="make it first",
         )
     folder = os.path.realpath(path.parent)
-    frozen = [_portable(item.to_dict(transform_hrefs=False), folder) for item in items.items]
+    frozen = [_portable(item, folder) for item in items.items]
     write_frozen(path, Frozen(frozen, items.extra_fields))
     return path
 
 
-def _portable(item: dict[str, Any], folder: str) -> dict[str, Any]:
-    links = [link for link in item["links"] if link.get("rel") == "self"]
-    if any(str(link.get("href")).lower().startswith("http") for link in links):
-        return item  # relative hrefs would start from that address
-    assets = {
-        key: {**asset, "href": _relative(asset["href"], folder)}
-        for key, asset in item["assets"].items()
-    }
-    return {**item, "assets": assets}
+def _portable(item: pystac.Item, folder: str) -> dict[str, Any]:
+    content = item.to_dict(transform_hrefs=False)
+    own = item.get_self_href() or ""
+    if own.lower().startswith("http"):
+        return content  # relative hrefs would start from that address
+    assets = {}
+    for key, asset in content["assets"].items():
+        href = item.assets[key].get_absolute_href() or asset["href"] if own else asset["href"]
+        assets[key] = {**asset, "href": _relative(href, folder)}
+    return {**content, "assets": assets}
 
 
 def _relative(href: str, folder: str) -> str:

@@ -16,7 +16,7 @@ from cbmcube.catalog._gaps import Gap, find_gaps
 from cbmcube.catalog._identity import identify
 from cbmcube.catalog._period import Period
 from cbmcube.catalog._times import parse_time
-from cbmcube.exceptions import OptionError
+from cbmcube.exceptions import CatalogError, OptionError
 
 REPORT_KEY = "cbmcube:report"
 """Where an item collection keeps the facts of the search that made it."""
@@ -57,6 +57,8 @@ class Facts:
     """Whether a filter may have left acquisitions out."""
     capped: bool = False
     """Whether the search ended at ``max_items``."""
+    assets_removed: int = 0
+    """Assets that nobody asked for and that may not be read, removed from their items."""
     earlier: tuple[Dropped, ...] = ()
     """Items left out before the catalogue was frozen."""
 
@@ -72,18 +74,18 @@ class Facts:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Facts:
         """Read what `to_json` wrote."""
-        ends = [
-            None if end == ".." else parse_time(end)
-            for end in (stored.get("period") or "").split("/")
-        ]
-        return cls(
-            **{
-                **stored,
-                "dropped": tuple(Dropped(**one) for one in stored.get("dropped", ())),
-                "earlier": tuple(Dropped(**one) for one in stored.get("earlier", ())),
-                "period": Period(ends[0], ends[1]) if len(ends) == 2 else None,
-            }
-        )
+        try:
+            dropped, earlier = (
+                tuple(Dropped(**one) for one in stored[key]) for key in ("dropped", "earlier")
+            )
+            period = None if stored["period"] is None else _read_period(stored["period"])
+            return cls(**{**stored, "dropped": dropped, "earlier": earlier, "period": period})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CatalogError(
+                "the report kept with the items cannot be read",
+                given=f"{type(error).__name__}: {error}",
+                hint=f"remove {REPORT_KEY!r} from the file: the items stay usable",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,6 +154,8 @@ class SearchReport:
         rows = [("asked", facts.asked), ("found", _plural(self.found, "item"))]
         if facts.repeated:
             rows.append(("repeated", f"{_plural(facts.repeated, 'item')} sent more than once"))
+        if facts.assets_removed:
+            rows.append(("assets", f"{facts.assets_removed} removed that may not be read"))
         reasons = Counter(one.reason for one in self.dropped)
         rows.append(("left out", ", ".join(f"{n} {r}" for r, n in reasons.items()) or "none"))
         rows += [("", _dropped_line(one)) for one in self.dropped[:SHOWN]]
@@ -235,6 +239,11 @@ def report(items: pystac.ItemCollection) -> SearchReport:
         tiles=dict(sorted(Counter(tiles).items())),
         gaps=tuple(gaps),
     )
+
+
+def _read_period(text: str) -> Period:
+    start, end = (None if one == ".." else parse_time(one) for one in text.split("/"))
+    return Period(start, end)
 
 
 def _by_orbit(acquisitions: Iterable[Acquisition]) -> dict[str, int]:

@@ -8,15 +8,18 @@ from typing import Any, Literal
 
 from cbmcube.catalog._area import Area, parse_area
 from cbmcube.catalog._cql2 import Json, bare, both, conjuncts, parse_filter, property_names
-from cbmcube.catalog._evaluate import Feature, Truth, compile_condition
+from cbmcube.catalog._evaluate import Truth, compile_condition
+from cbmcube.catalog._feature import TIMES, Feature
 from cbmcube.catalog._period import Period, parse_period
 from cbmcube.exceptions import OptionError
 from cbmcube.products import Product
 
-Verdict = Literal["yes", "no", "elsewhere", "another time"]
-"""``no``: the item fails the filter or the collection. The last two fail only place or time."""
+Verdict = Literal["yes", "no", "elsewhere", "another time", "beyond"]
+"""``no``: the item fails the filter or the collection. The others fail only place or time;
+``beyond`` meets the outline that a server is asked for, and not the area itself."""
 
-_TIMES = frozenset({"datetime", "start_datetime", "end_datetime"})
+_TIMES = frozenset(TIMES)
+_SHOWN = 300
 _ALWAYS_THERE = _TIMES | {"geometry", "id", "collection"}
 
 
@@ -42,8 +45,8 @@ class Request:
         """The whole request as one CQL2-JSON expression."""
         return both(
             self.of_collections(),
-            self.area and self.area.condition(),
-            self.period and self.period.condition(),
+            None if self.area is None else self.area.condition(),
+            None if self.period is None else self.period.condition(),
             self.filter,
         )
 
@@ -72,8 +75,9 @@ class Request:
             spatial, temporal = names == {"geometry"}, names <= _TIMES
             group = places if spatial else times if temporal else rules
             group.append(compile_condition(part))
-        if self.area is not None:
-            places.append(_area_test(self.area))
+        area = self.area
+        if area is not None:
+            places.append(compile_condition(area.condition()))
         if self.period is not None:
             times.append(_period_test(self.period))
 
@@ -82,7 +86,10 @@ class Request:
                 return "no"
             if not all(time(feature) for time in times):
                 return "another time"
-            return "yes" if all(place(feature) for place in places) else "elsewhere"
+            footprint = feature.geometry
+            if not all(place(feature) for place in places):
+                return "elsewhere"
+            return "beyond" if area and footprint and not area.meets(footprint) else "yes"
 
         return verdict
 
@@ -107,11 +114,11 @@ def build_request(
     area = None if aoi is None else parse_area(aoi)
     when = None if period is None else parse_period(period)
     parts = [
-        product and product.name,
-        names and "collections " + " ".join(names),
-        area and str(area),
-        when and f"period {when}",
-        condition and f"filter {condition}",
+        product.name if product else "",
+        f"collections {' '.join(names)}" if collections else "",
+        str(area) if area else "",
+        f"period {when}" if when else "",
+        f"filter {condition}"[:_SHOWN] if condition else "",
     ]
     return Request(
         product=product,
@@ -119,14 +126,14 @@ def build_request(
         area=area,
         period=when,
         filter=None if condition is None else parse_filter(condition),
-        text="; ".join(str(part) for part in parts if part) or "everything",
+        text="; ".join(part for part in parts if part) or "everything",
     )
 
 
 def _collections(product: Product | None, given: str | Collection[str] | None) -> tuple[str, ...]:
     if given is None:
         return () if product is None else product.collections
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
     if not names or not all(isinstance(name, str) and name for name in names):
         raise OptionError(
             "collections are named by their ids",
@@ -134,10 +141,6 @@ def _collections(product: Product | None, given: str | Collection[str] | None) -
             allowed="one or more names, or None for the product's own",
         )
     return tuple(dict.fromkeys(names))
-
-
-def _area_test(area: Area) -> Callable[[Feature], Truth]:
-    return lambda feature: feature.geometry is not None and area.meets(feature.geometry)
 
 
 def _period_test(period: Period) -> Callable[[Feature], Truth]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,18 +14,21 @@ import pystac_client
 from cbmcube.catalog._access import show
 from cbmcube.catalog._admit import admit
 from cbmcube.catalog._catalog import ApiCatalog, Catalog, FrozenCatalog, as_catalog
-from cbmcube.catalog._evaluate import Feature
+from cbmcube.catalog._feature import Feature
 from cbmcube.catalog._fetch import Pages
 from cbmcube.catalog._identity import item_time
 from cbmcube.catalog._period import Period
+from cbmcube.catalog._properties import warn_unknown_properties
 from cbmcube.catalog._report import REPORT_KEY, Dropped, Facts
 from cbmcube.catalog._request import Request, build_request
 from cbmcube.catalog._twins import drop_twins
 from cbmcube.exceptions import EmptySearchError, FilterIgnoredError, OptionError
 from cbmcube.products import Product
-from cbmcube.warnings import UnfilteredServerWarning, UnknownPropertyWarning
+from cbmcube.warnings import UnfilteredServerWarning
 
-_PROBE = 100
+_SENSELESS = 100
+"""Items outside place or time, and none inside, after which a server is not read further."""
+
 _WRONG = {
     "elsewhere": "the server sent it, but it lies outside the area",
     "another time": "the server sent it, but it lies outside the period",
@@ -110,10 +111,12 @@ def search(
     )
     _check_size(source, request, max_items)
     found = _collect(source, request, max_items)
-    _warn_unknown_properties(source, request, found.sample)
-    items, refused = admit(found.features, source.gate, product)
-    kept, twins = drop_twins(items, lambda item: _family(item, product))
-    facts = _facts(source, request, found, [*refused, *twins], max_items)
+    warn_unknown_properties(source, request, found.sample)
+    admitted = admit(found.features, source.gate, product)
+    kept, twins = drop_twins(admitted.items, lambda item: _family(item, product))
+    facts = _facts(source, request, found, max_items)
+    left_out = (*found.dropped, *admitted.refused, *twins)
+    facts = replace(facts, dropped=left_out, assets_removed=admitted.assets_removed)
     if not kept:
         raise _empty(source, request, facts)
     kept.sort(key=lambda item: (item_time(item), item.id))
@@ -180,12 +183,26 @@ def _collect_api(source: ApiCatalog, request: Request, max_items: int | None) ->
         found.sample.append(feature)
         if verdict == "yes":
             found.features.append(feature)
-        else:
+        elif verdict != "beyond":
             found.dropped.append(Dropped(str(feature.json["id"]), _WRONG[verdict]))
+        _check_sense(source, request, found)
         if max_items is not None and len(found.features) == max_items:
             break
     found.repeated = pages.repeated
     return found
+
+
+def _check_sense(source: ApiCatalog, request: Request, found: _Found) -> None:
+    """End a search whose place and time the server ignores: it would send its whole archive."""
+    if len(found.dropped) < max(_SENSELESS, source.page_size) or found.features:
+        return
+    last = found.dropped[-1]
+    raise FilterIgnoredError(
+        f"none of the first {len(found.dropped)} items that the server sent was asked for",
+        given=f"{last.id}: {last.reason}",
+        allowed=request.text,
+        hint="the server ignores the filter: use another API that serves these collections",
+    )
 
 
 def _family(item: pystac.Item, product: Product | None) -> str:
@@ -199,16 +216,15 @@ def _facts(
     source: Catalog,
     request: Request,
     found: _Found,
-    dropped: Iterable[Dropped],
     max_items: int | None,
 ) -> Facts:
-    before = Facts.from_json(source.facts) if _has_facts(source) else None
+    stored = source.facts if isinstance(source, FrozenCatalog) else None
+    before = Facts.from_json(stored) if stored else None
     period = request.period or (before.period if before else None)
     days = request.product.repeat_days if request.product else None
     return Facts(
         asked=request.text,
         found=len(found.features) + len(found.dropped),
-        dropped=(*found.dropped, *dropped),
         repeated=found.repeated,
         period=None if period is None else _until_now(period),
         repeat_days=days or (before.repeat_days if before else None),
@@ -226,10 +242,6 @@ def _until_now(period: Period) -> Period:
     return Period(period.start, now)
 
 
-def _has_facts(source: Catalog) -> bool:
-    return isinstance(source, FrozenCatalog) and bool(source.facts)
-
-
 def _ignored(feature: Feature, request: Request) -> FilterIgnoredError:
     facts = {name: feature.value(name) for name in sorted(request.properties)}
     item = feature.json
@@ -242,48 +254,14 @@ def _ignored(feature: Feature, request: Request) -> FilterIgnoredError:
     )
 
 
-def _warn_unknown_properties(source: Catalog, request: Request, sample: Iterable[Feature]) -> None:
-    missing = {
-        name
-        for name in request.properties
-        if all(one.value(name) is None for one in itertools.islice(sample, None))
-    }
-    if not missing:
-        return
-    known = _known_properties(source, request)
-    for name in sorted(missing - known) if known else ():
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        warnings.warn(
-            f"no item carries the property {name!r} that the filter reads{hint}",
-            UnknownPropertyWarning,
-            stacklevel=4,
-        )
-
-
-def _known_properties(source: Catalog, request: Request) -> set[str]:
-    """Properties that items of the collections carry, whatever else was asked for."""
-    if isinstance(source, ApiCatalog):
-        pages: Iterator[Any] = iter(Pages(source, request.of_collections()))
-        sample = [Feature(item) for item in itertools.islice(pages, min(_PROBE, source.page_size))]
-    else:
-        sample = list(source.features)
-    return {name for one in sample for name in one.json["properties"]}
-
-
 def _empty(source: Catalog, request: Request, facts: Facts) -> EmptySearchError:
     reasons = [f"{one.id}: {one.reason}" for one in facts.dropped[:5]]
     given = "\n           ".join([request.text, f"{facts.found} found", *reasons])
-    if isinstance(source, FrozenCatalog):
-        holds = source.holds
-    else:
-        names = [one.id for one in itertools.islice(source.client.get_collections(), 50)]
-        holds = f"{show(source.href or '')} with collections {' '.join(sorted(names)) or 'none'}"
     return EmptySearchError(
         "the search found no usable item",
         given=given,
-        allowed=f"the catalogue holds {holds}",
+        allowed=f"the catalogue holds {source.holds}",
         hint="allow the places that these items point at with open_catalog(…, access=…)"
-        if facts.dropped
+        if any(one.reason not in _WRONG.values() for one in facts.dropped)
         else "ask with less at a time: without filter, then without aoi, then without period",
     )

@@ -42,8 +42,9 @@ def drop_twins(
     """Keep the latest version of every scene.
 
     Two items are versions of one scene if they are of one `family` and share platform, tile,
-    datatake and datastrip sensing time, or, where no datastrip is named, sensing time and
-    footprint. The latest generation time stays, then the higher baseline, then the later id.
+    datatake and datastrip sensing time, or, where no datastrip is named, sensing time, CRS,
+    names of assets and footprint. Items that name no platform are never twins. The latest
+    generation time stays, then the higher baseline, then the later id.
     """
     scenes: dict[tuple[object, ...], list[_Scene]] = defaultdict(list)
     for item in items:
@@ -52,7 +53,8 @@ def drop_twins(
     kept: list[pystac.Item] = []
     dropped: list[Dropped] = []
     for group in scenes.values():
-        for versions in _versions(group):
+        known = group[0].identity.platform is not None
+        for versions in _versions(group) if known else [[scene] for scene in group]:
             *old, best = sorted(versions, key=lambda scene: scene.rank)
             kept.append(best.item)
             dropped += [Dropped(one.item.id, _reason(one), best.item.id) for one in old]
@@ -66,7 +68,15 @@ def _key(scene: _Scene) -> tuple[object, ...]:
         return *where, who.datatake_time, who.datastrip_time
     # providers round sensing times differently, to seconds at most
     start = (who.datatake_time or item_time(scene.item)).replace(microsecond=0)
-    return *where, start, None, who.reference_time
+    parts = frozenset(scene.item.assets)  # a scene may be cut into items by band
+    return *where, start, parts, who.reference_time, _grids(scene.item)
+
+
+def _grids(item: pystac.Item) -> frozenset[str]:
+    """Return the CRSs of an item: one pass is often written once for each UTM zone it meets."""
+    places = [item.properties, *(asset.extra_fields for asset in item.assets.values())]
+    names = (place.get(key) for place in places for key in ("proj:code", "proj:epsg"))
+    return frozenset(str(name).removeprefix("EPSG:") for name in names if name)
 
 
 def _versions(group: Sequence[_Scene]) -> list[list[_Scene]]:
