@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
 from exactextract import exact_extract
-from exactextract.feature import Feature, FeatureSource
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from pyproj import CRS
 
 from cbmcube.exceptions import OptionError
 from cbmcube.parcels._shape import Geometries, present
+from cbmcube.parcels._source import PolygonSource
 
 CLASSES = ("NONE", "POOR", "LIMITED", "GOOD")
 """Monitorability classes, from no whole pixel to enough of them."""
@@ -90,7 +89,7 @@ def count_whole(geometries: Geometries, spacing: float) -> NDArray[np.int32]:
     )
     found = exact_extract(
         lattice,
-        _Polygons(geometries[kept]),
+        PolygonSource(geometries[kept]),
         [_COUNT],
         output="pandas",
         strategy="feature-sequential",
@@ -135,29 +134,3 @@ def apply_buffer(
         gone = shapely.is_empty(shapely.buffer(parts, distance))
         lost += np.bincount(owner[gone], minlength=lost.size).astype(np.int32)
     return buffered, status, lost
-
-
-class _Polygon(Feature):  # type: ignore[misc]
-    def __init__(self, wkb: bytes) -> None:
-        super().__init__()
-        self._wkb = wkb
-
-    def geometry(self) -> bytes:
-        return self._wkb
-
-
-class _Polygons(FeatureSource):  # type: ignore[misc]
-    """Polygons as WKB; a GeoDataFrame would be written as text, which takes longer."""
-
-    def __init__(self, geometries: Geometries) -> None:
-        super().__init__()
-        self._wkb = shapely.to_wkb(geometries)
-
-    def count(self) -> int:
-        return int(self._wkb.size)
-
-    def __iter__(self) -> Iterator[_Polygon]:
-        return map(_Polygon, self._wkb)
-
-    def srs_wkt(self) -> None:
-        return None

@@ -8,7 +8,7 @@ from typing import Literal
 
 from cbmcube.exceptions import OptionError, UnknownBandError
 
-BandKind = Literal["reflectance", "backscatter", "coherence", "classes"]
+BandKind = Literal["reflectance", "backscatter", "coherence", "index", "classes"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Literal
 
-import geopandas as gpd
 import numpy as np
-import pyproj
 import rasterio.features
 import shapely
 from affine import Affine
@@ -21,13 +19,10 @@ from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 
+from cbmcube.parcels import PolygonSource
+
 PixelRule = Literal["exact", "centre", "all_touched", "inside"]
 PIXEL_RULES: tuple[PixelRule, ...] = ("exact", "centre", "all_touched", "inside")
-
-_PIXEL_CRS = pyproj.CRS.from_wkt(
-    'ENGCRS["pixels",EDATUM["grid"],CS[Cartesian,2],AXIS["column",east],AXIS["row",north],'
-    'LENGTHUNIT["pixel",1]]'
-)  # exactextract 0.3 asks every vector source for a CRS
 
 _WHOLE = 1.0 - 1e-6
 """Coverage from which a pixel counts as wholly inside; exactextract covers in float32."""
@@ -117,7 +112,7 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
         return _none()
     found = exact_extract(
         lattice,
-        gpd.GeoDataFrame(geometry=geometries[kept], crs=_PIXEL_CRS),
+        PolygonSource(geometries[kept]),
         ["cell_id", "coverage"],
         output="pandas",
         strategy="feature-sequential",

@@ -27,6 +27,8 @@ class ClassBand:
     """Name of the variable."""
     codes: tuple[int, ...]
     """Codes in the order of the class axis."""
+    nodata: int = 0
+    """Code of pixels without source data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def _node(name: str, cube: xr.Dataset) -> Node:
             continue
         if "flag_values" in variable.attrs:
             codes = np.atleast_1d(variable.attrs["flag_values"])
-            classes.append(ClassBand(str(key), tuple(int(code) for code in codes)))
+            nodata = int(variable.attrs.get("nodata", 0))
+            classes.append(ClassBand(str(key), tuple(int(code) for code in codes), nodata))
         else:
             bands.append(str(key))
     if not bands and not classes:

@@ -111,11 +111,12 @@ def _seen(planes: dict[str, NDArray[Any]], recipe: Recipe) -> NDArray[np.bool_]:
     if "observed" in planes:
         flags = planes["observed"]
         return flags if flags.dtype == bool else np.nan_to_num(flags) > 0
-    if not recipe.bands:
-        return planes[recipe.classes[0].name] != 0
-    seen = np.isfinite(planes[recipe.bands[0]])
-    for name in recipe.bands[1:]:
-        seen |= np.isfinite(planes[name])
+    found = [np.isfinite(planes[name]) for name in recipe.bands] or [
+        planes[band.name] != band.nodata for band in recipe.classes
+    ]
+    seen = found[0]
+    for flags in found[1:]:
+        seen |= flags
     return np.asarray(seen)
 
 
