@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from cbmcube.catalog import Acquisition, group_acquisitions
 from cbmcube.cube._grid import crs_text
+from cbmcube.cube._nodata import nodata_number
 from cbmcube.cube._radiometry import Radiometry, agree, calibrate, decide
 from cbmcube.cube._reader import NamingDriver
 from cbmcube.cube._sources import NativeGrid, Source, native_grids
@@ -182,7 +183,9 @@ def _load_grid(
         decisions = [_plane_radiometry(a, band, sources, offset) for a in here]
         for plane, decision in zip(reasons, decisions, strict=True):
             plane[band.name] = decision
-        cube[band.name] = _band_values(raw[band.name], band, decisions, _nodata(band, grid.sources))
+        cube[band.name] = _band_values(
+            raw[band.name], band, decisions, nodata_number(band, grid.sources)
+        )
     cube = cube.assign_coords(radiometry=("time", [_summary(plane) for plane in reasons]))
     cube.attrs = {"product": product.name, "source_bounds": grid.footprints}
     return cube
@@ -202,7 +205,7 @@ def _open_raw(
                 items.append(_plain_item(sources[item.id]))
                 planes.append(plane)
     assets = {
-        band.name: {"data_type": band.dtype, "nodata": _nodata(band, grid.sources)}
+        band.name: {"data_type": band.dtype, "nodata": nodata_number(band, grid.sources)}
         for band in grid.bands
     }
     return odc.stac.load(
@@ -251,18 +254,6 @@ def _projection(geobox: GeoBox) -> dict[str, Any]:
     crs = crs_text(geobox)
     spelt = {"proj:code" if crs.startswith("EPSG:") else "proj:wkt2": crs}
     return spelt | {"proj:shape": list(geobox.shape), "proj:transform": list(geobox.affine[:6])}
-
-
-def _nodata(band: Band, sources: Sequence[Source]) -> float:
-    """Return the nodata number that the assets of a band declare, else the product's."""
-    declared = {
-        str(source.item.assets[source.key].extra_fields.get("nodata"))
-        for source in sources
-        if source.band == band
-    }
-    if len(declared) == 1 and declared != {"None"}:
-        return float(declared.pop())
-    return float(band.nodata)
 
 
 def _plane_radiometry(

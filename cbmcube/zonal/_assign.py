@@ -31,7 +31,7 @@ class Assignment:
     def __init__(self, parcels: gpd.GeoDataFrame, nodes: Sequence[Node]) -> None:
         grounds = _footprints(nodes)
         self.projected: dict[CRS, NDArray[Any]] = {
-            crs: np.asarray(parcels.geometry.to_crs(str(crs)).array, dtype=object)
+            crs: np.asarray(parcels.geometry.to_crs(crs.proj).array, dtype=object)
             for crs in grounds
         }
         names = list(grounds)

@@ -180,9 +180,9 @@ def _require_overlap(
     if outside.sum() == (~empty).sum():
         raise NoOverlapError(
             "no parcel touches the cube",
-            given=f"{len(parcels)} parcels in {parcels.crs.name}, bounds {_rounded(parcels)}",
+            given=f"{len(parcels)} parcels in {parcels.crs.name}, {_degrees(parcels)}",
             allowed="; ".join(
-                f"{n.name}: {n.crs} {_numbers(n.geobox.boundingbox.bbox)}" for n in nodes
+                f"{n.name}: {_numbers(n.geobox.geographic_extent.boundingbox.bbox)}" for n in nodes
             ),
             hint="search with aoi=parcels, and check that the parcels' CRS is the true one",
         )
@@ -195,12 +195,13 @@ def _require_overlap(
     )
 
 
-def _rounded(parcels: gpd.GeoDataFrame) -> str:
-    return _numbers(parcels.total_bounds)
+def _degrees(parcels: gpd.GeoDataFrame) -> str:
+    return _numbers(parcels.geometry.to_crs("EPSG:4326").total_bounds)
 
 
-def _numbers(values: Iterable[float]) -> str:
-    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
+def _numbers(bounds: Iterable[float]) -> str:
+    west, south, east, north = bounds
+    return f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"
 
 
 def _layout(nodes: Sequence[Node], parcels: int, statistics: tuple[str, ...]) -> Layout:
