@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
 from statistics import NormalDist
 
 import geopandas
@@ -14,50 +13,16 @@ import xarray as xr
 import xvec
 from numpy.typing import NDArray
 
+from cbmcube._seasons import CROPS, OPTICAL, RADAR, VALUES, Array, Season, Track, invent_season
 from cbmcube.exceptions import OptionError, UnknownStatisticError
 from cbmcube.products import CARD_2A, CARD_BS, CARD_COH6, Product
 
 __all__ = ["vector_cube"]
 
 _STATISTICS = ("count", "mean", "std", "min", "max", "p25", "p50", "p75")
-_CROPS = ("winter wheat", "grassland", "maize", "sugar beet")
 _PRODUCTS = {product.name: product for product in (CARD_2A, CARD_BS, CARD_COH6)}
 _CRS = "EPSG:32632"
 _PIXEL = 10.0  # metres: every number below is on one 10 m grid
-
-_Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Track:
-    """One relative orbit and the days on which it is flown."""
-
-    orbit: int
-    state: str
-    first_day: float
-    step: float
-    platforms: tuple[str, ...]
-
-
-_OPTICAL = (
-    _Track(22, "descending", 0.424, 5, ("sentinel-2a", "sentinel-2b")),
-    _Track(65, "descending", 3.431, 5, ("sentinel-2b", "sentinel-2a")),
-)
-_RADAR = (
-    _Track(15, "ascending", 1.719, 6, ("sentinel-1a", "sentinel-1b")),
-    _Track(139, "descending", 4.226, 6, ("sentinel-1b", "sentinel-1a")),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Season:
-    """Where and when numbers are wanted, and how green and how fresh the field is there."""
-
-    day: _Array  # (time, 1) days since the start
-    orbit: NDArray[np.int64]  # (time, 1)
-    green: _Array  # (time, parcel) 0 = bare, 1 = full canopy
-    disturbed: _Array  # (time, parcel) 1 right after a harvest or cut, fading
-    rng: np.random.Generator
 
 
 def vector_cube(
@@ -121,13 +86,13 @@ def vector_cube(
     ids = [f"P{number}" for number in range(parcels)] if isinstance(parcels, int) else [*parcels]
     parcel_coords, n_total = _parcels(ids, rng)
     time_coords = _acquisitions(product, start, days)
-    season = _season(time_coords, np.datetime64(start), len(ids), rng)
+    season = invent_season(time_coords, np.datetime64(start), len(ids), rng)
     n_valid, observed = _visibility(product, season, n_total)
     cube = xr.Dataset(
         {
             name: (
                 ("time", "parcel", "statistic"),
-                _statistics(*_VALUES[product.name](season, name), n_valid, statistics),
+                _statistics(*VALUES[product.name](season, name), n_valid, statistics),
                 _band_attrs(product, name),
             )
             for name in names
@@ -182,7 +147,7 @@ def _parcels(
     left = 500_000.0 + 200.0 * np.arange(len(ids))
     bottom = np.full(len(ids), 5_900_000.0)
     geometry = shapely.box(left, bottom, left + _PIXEL * side, bottom + _PIXEL * side)
-    crops = [_CROPS[number % len(_CROPS)] for number in range(len(ids))]
+    crops = [CROPS[number % len(CROPS)] for number in range(len(ids))]
     area = geopandas.GeoSeries(geometry, crs=_CRS).area.to_numpy()
     coords: dict[str, object] = {
         "parcel": ids,
@@ -193,9 +158,9 @@ def _parcels(
     return coords, (side**2).astype("int32")
 
 
-def _passes(product: Product, start: str, days: int) -> Iterator[tuple[pd.Timestamp, _Track, str]]:
+def _passes(product: Product, start: str, days: int) -> Iterator[tuple[pd.Timestamp, Track, str]]:
     end = pd.Timestamp(start) + pd.Timedelta(days=days)
-    for track in _OPTICAL if product is CARD_2A else _RADAR:
+    for track in OPTICAL if product is CARD_2A else RADAR:
         first = pd.Timestamp(start) + pd.Timedelta(days=track.first_day)
         for number in range(days):
             when = first + number * pd.Timedelta(days=track.step)
@@ -221,54 +186,9 @@ def _acquisitions(product: Product, start: str, days: int) -> dict[str, tuple[st
     return coords
 
 
-def _season(
-    coords: Mapping[str, tuple[str, NDArray]],  # type: ignore[type-arg]
-    start: np.datetime64,
-    parcels: int,
-    rng: np.random.Generator,
-) -> _Season:
-    day = ((coords["time"][1] - start) / np.timedelta64(1, "D"))[:, None]
-    shift = rng.normal(0, 4, parcels)[None, :]  # no two fields are sown on one day
-    kinds = np.arange(parcels) % len(_CROPS)
-    curves = [_cereal, _meadow, _maize, _beet]
-    pairs = [curve(day - shift) for curve in curves]
-    green = np.choose(kinds[None, :], [green for green, _ in pairs])
-    disturbed = np.choose(kinds[None, :], [fresh for _, fresh in pairs])
-    return _Season(day, coords["relative_orbit"][1][:, None], green, disturbed, rng)
-
-
-def _rise(day: _Array, middle: float, width: float) -> _Array:
-    return 1 / (1 + np.exp(-(day - middle) / width))
-
-
-def _fresh(day: _Array, *events: float, fade: float) -> _Array:
-    after = [np.where(day >= event, np.exp(-(day - event) / fade), 0.0) for event in events]
-    fresh: _Array = np.max(after, axis=0)
-    return fresh
-
-
-def _cereal(day: _Array) -> tuple[_Array, _Array]:
-    canopy = _rise(day, 20, 9) - _rise(day, 118, 8)
-    return np.where(day < 150, canopy, 0.05), _fresh(day, 150, fade=30)
-
-
-def _meadow(day: _Array) -> tuple[_Array, _Array]:
-    cuts = (85.0, 130.0, 178.0)
-    return _rise(day, 15, 10) * (1 - 0.6 * _fresh(day, *cuts, fade=14)), _fresh(day, *cuts, fade=7)
-
-
-def _maize(day: _Array) -> tuple[_Array, _Array]:
-    canopy = _rise(day, 108, 7) - 0.5 * _rise(day, 195, 10)
-    return canopy, _fresh(day, 60, fade=25)
-
-
-def _beet(day: _Array) -> tuple[_Array, _Array]:
-    return _rise(day, 90, 8), _fresh(day, 45, fade=20)
-
-
 def _visibility(
-    product: Product, season: _Season, n_total: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], _Array]:
+    product: Product, season: Season, n_total: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], Array]:
     """Count unmasked pixels; the third parcel of every four misses each tenth acquisition."""
     shape = season.green.shape
     observed = np.ones(shape)
@@ -281,44 +201,8 @@ def _visibility(
     return np.round(clear * observed * n_total).astype("int32"), observed
 
 
-def _ndvi(season: _Season, _: str) -> tuple[_Array, _Array]:
-    mean = 0.16 + 0.7 * season.green + season.rng.normal(0, 0.012, season.green.shape)
-    return mean, 0.02 + 0.09 * season.green * (1 - season.green) + 0.012 * season.green
-
-
-def _reflectance(season: _Season, band: str) -> tuple[_Array, _Array]:
-    if band == "NDVI":
-        return _ndvi(season, band)
-    bare, full = {"B04": (0.15, 0.03), "B08": (0.21, 0.42)}[band]
-    mean = bare + (full - bare) * season.green
-    return mean * season.rng.normal(1, 0.02, mean.shape), 0.08 * mean
-
-
-def _backscatter(season: _Season, band: str) -> tuple[_Array, _Array]:
-    bare, change = {"VV": (-9.5, -3.0), "VH": (-17.5, 1.5)}[band]
-    incidence = np.where(season.orbit == _RADAR[0].orbit, 0.0, 1.2)
-    rain = season.rng.normal(0, 0.5, (season.green.shape[0], 1))
-    speckle = season.rng.normal(0, 0.2, season.green.shape)
-    mean = 10 ** ((bare + change * season.green + incidence + rain + speckle) / 10)
-    return mean, 0.3 * mean
-
-
-def _coherence(season: _Season, band: str) -> tuple[_Array, _Array]:
-    floor, span = {"VV": (0.24, 0.42), "VH": (0.22, 0.3)}[band]
-    still = np.clip(0.35 * (1 - season.green) + 0.75 * season.disturbed, 0, 1)
-    mean = floor + span * still + season.rng.normal(0, 0.02, still.shape)
-    return np.clip(mean, 0.05, 0.95), np.full_like(still, 0.06)
-
-
-_VALUES: dict[str, Callable[[_Season, str], tuple[_Array, _Array]]] = {
-    "CARD-2A": _reflectance,
-    "CARD-BS": _backscatter,
-    "CARD-COH6": _coherence,
-}
-
-
 def _statistics(
-    mean: _Array, std: _Array, n_valid: NDArray[np.int32], names: Sequence[str]
+    mean: Array, std: Array, n_valid: NDArray[np.int32], names: Sequence[str]
 ) -> NDArray[np.float32]:
     """Statistics of a normal population cut at 2.2 standard deviations."""
     some = np.where(n_valid > 0, 1.0, np.nan)
@@ -352,7 +236,7 @@ def _band_attrs(product: Product, name: str) -> dict[str, str]:
     return {"units": band.units, "long_name": band.long_name}
 
 
-def _with_classes(cube: xr.Dataset, season: _Season, clear: _Array) -> xr.Dataset:
+def _with_classes(cube: xr.Dataset, season: Season, clear: Array) -> xr.Dataset:
     """Add the shares of vegetation (4), bare soil (5) and cloud (9)."""
     clear = clear.astype(float)
     seen = np.where(cube["observed"].to_numpy() > 0, 1.0, np.nan)
