@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pystac
+import shapely
+from shapely.geometry import shape
 
 from cbmcube.catalog._identity import Identity, identify, item_time
 
@@ -19,6 +21,20 @@ PASS_GAP = timedelta(minutes=30)
 
 An orbit of Sentinel-1 or Sentinel-2 lasts 98 to 101 minutes, so two passes never meet, and one
 pass over land is never interrupted that long inside one search.
+"""
+
+
+ONE_LOOK = timedelta(minutes=1)
+"""Items that show the same ground this far apart in time are two looks at it.
+
+Slices and tiles of one look carry times within seconds; the same ground seen again in the same
+pass means that an item does not name its true satellite or track.
+"""
+
+SAME_GROUND = 0.5
+"""Common over joint area of two footprints from which they show the same ground.
+
+Neighbouring tiles of Sentinel-2 share a fifth of their ground at most, slices of Sentinel-1 less.
 """
 
 
@@ -48,7 +64,9 @@ def group_acquisitions(items: Iterable[pystac.Item]) -> list[Acquisition]:
     Items belong together if they share platform, relative orbit and orbit state, and if no
     gap of 30 minutes or more lies between neighbours in time. An orbit lasts at least
     98 minutes, so passes never meet, and a pass over midnight stays one. Interferometric pairs
-    must also share their reference pass.
+    must also share their reference pass. Items of different datatakes, and items that show the
+    same ground at times a minute or more apart, are never one acquisition: what an item does
+    not say about its track cannot make another one disappear.
 
     Parameters
     ----------
@@ -88,7 +106,8 @@ def group_acquisitions(items: Iterable[pystac.Item]) -> list[Acquisition]:
         for one in passes
         for pair in _split(one, lambda seen: seen.identity.reference_time or seen.time)
     )
-    return sorted(map(_acquisition, pairs), key=lambda found: (found.time, found.id))
+    looks = (look for pair in pairs for look in _looks(pair))
+    return sorted(map(_acquisition, looks), key=lambda found: (found.time, found.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,40 @@ def _split(values: Sequence[T], time: Callable[[T], datetime]) -> list[list[T]]:
         else:
             groups.append([value])
     return groups
+
+
+def _looks(group: Sequence[_Seen]) -> list[list[_Seen]]:
+    """Part the items of one pass where the same ground is seen again."""
+    looks: list[list[_Seen]] = []
+    for seen in sorted(group, key=lambda seen: (seen.time, seen.item.id)):
+        fitting = (look for look in looks if not any(_again(seen, other) for other in look))
+        look = next(fitting, None)
+        if look is None:
+            looks.append([seen])
+        else:
+            look.append(seen)
+    return looks
+
+
+def _again(one: _Seen, other: _Seen) -> bool:
+    """Return whether two items of a pass are two looks."""
+    takes = (one.identity.datatake_time, other.identity.datatake_time)
+    if takes[0] and takes[1] and abs(takes[0] - takes[1]) >= ONE_LOOK:
+        return True
+    if abs(one.time - other.time) < ONE_LOOK:
+        return False
+    if one.identity.tile and other.identity.tile:
+        return one.identity.tile == other.identity.tile
+    return _common_share(one.item, other.item) >= SAME_GROUND
+
+
+def _common_share(one: pystac.Item, other: pystac.Item) -> float:
+    """Return the common over the joint area of two footprints, 0 where one is not stated."""
+    if not one.geometry or not other.geometry:
+        return 0.0
+    first, second = (shapely.make_valid(shape(item.geometry)) for item in (one, other))
+    joint = shapely.union(first, second).area
+    return shapely.intersection(first, second).area / joint if joint else float(first == second)
 
 
 def _acquisition(group: Sequence[_Seen]) -> Acquisition:

@@ -51,6 +51,13 @@ def to_observations(stats: xr.Dataset, *, geometry: bool = False) -> pd.DataFram
     ['parcel', 'time', 'acquisition']
     """
     _require_vector_cube(stats)
+    if "band" not in stats.dims:
+        raise OptionError(
+            "this vector cube holds class shares only, and a row needs a band with statistics",
+            given=", ".join(map(str, stats.data_vars)),
+            allowed="at least one band that is not a class band",
+            hint="load such a band too, or use to_geodataframe for one date",
+        )
     cube = stats.compute()
     table = _arrow_table(cube)
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
@@ -112,18 +119,19 @@ def _require_vector_cube(
     stats: xr.Dataset, dims: tuple[str, ...] = ("time", "parcel", "statistic")
 ) -> None:
     missing = [name for name in dims if name not in stats.dims]
-    missing += [name for name in ("observed", "n_valid", "geometry") if name not in stats]
+    missing += [name for name in ("observed", "geometry") if name not in stats]
     if missing:
         raise OptionError(
             "this is not a vector cube of reduce_parcels",
             given=f"a Dataset without {', '.join(missing)}",
-            allowed="dims time, parcel, statistic; variables observed and n_valid; geometry",
+            allowed="dims time, parcel, statistic; variable observed; geometry",
             hint="select with lists or slices, so that no dimension is dropped",
         )
 
 
 def _bands(cube: xr.Dataset) -> list[str]:
-    return [str(name) for name in cube["band"].values if str(name) in cube]
+    names = cube["band"].values if "band" in cube.dims else ()
+    return [str(name) for name in names if str(name) in cube]
 
 
 def _crs(cube: xr.Dataset) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from cbmcube.exceptions import OptionError, UnknownBandError
 
 BandKind = Literal["reflectance", "backscatter", "coherence", "index", "classes"]
@@ -42,6 +44,12 @@ class Band:
                 f"band {self.name!r} must list its classes exactly if it is a class band",
                 given=f"kind={self.kind!r}, {len(self.classes)} classes",
                 hint='pass classes={code: "meaning"} with kind="classes"',
+            )
+        if np.dtype(self.dtype).kind in "iu" and not float(self.nodata).is_integer():
+            raise OptionError(
+                f"band {self.name!r} holds whole numbers, so its nodata must be one",
+                given=f"dtype={self.dtype!r}, nodata={self.nodata!r}",
+                hint="name a number that the band never holds otherwise",
             )
 
 

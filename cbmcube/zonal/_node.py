@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from cbmcube.exceptions import GridMismatchError, MissingCRSError, UnknownBandError
+from cbmcube.exceptions import (
+    GridMismatchError,
+    MissingCRSError,
+    OptionError,
+    UnknownBandError,
+)
 from cbmcube.zonal._index import Block, Lattice
 
 
@@ -123,6 +128,7 @@ def _node(name: str, cube: xr.Dataset) -> Node:
         if not {"y", "x"} <= set(variable.dims) or key == "observed":
             continue
         if "flag_values" in variable.attrs:
+            _require_codes(str(key), variable.dtype)
             codes = np.atleast_1d(variable.attrs["flag_values"])
             nodata = int(variable.attrs.get("nodata", 0))
             classes.append(ClassBand(str(key), tuple(int(code) for code in codes), nodata))
@@ -136,6 +142,16 @@ def _node(name: str, cube: xr.Dataset) -> Node:
         )
     geobox = _require_grid(name, cube)
     return Node(name, _in_line(cube, bands, classes), geobox, tuple(bands), tuple(classes))
+
+
+def _require_codes(name: str, dtype: np.dtype[Any]) -> None:
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        raise OptionError(
+            f"class band {name} does not hold small codes",
+            given=str(dtype),
+            allowed="uint8 or uint16",
+            hint=f'convert it, such as cube["{name}"].astype("uint8"), and keep its attributes',
+        )
 
 
 def _require_grid(name: str, cube: xr.Dataset) -> GeoBox:

@@ -113,3 +113,32 @@ def test_groups_are_the_connected_parts(takes, random):
     assert [one.time for one in found] == sorted(one.time for one in found)
     assert len({one.id for one in found}) == len(found)
     assert all(one.time == min(item.datetime for item in one.items) for one in found)
+
+
+SQUARE = {"type": "Polygon", "coordinates": [[[9, 48], [10, 48], [10, 49], [9, 49], [9, 48]]]}
+BESIDE = {"type": "Polygon", "coordinates": [[[9.9, 48], [11, 48], [11, 49], [9.9, 49], [9.9, 48]]]}
+
+
+def nameless(name, minutes, geometry=SQUARE, **facts):
+    time = datetime(2015, 12, 8, 10, 4, tzinfo=UTC) + timedelta(minutes=minutes)
+    return pystac.Item(
+        name, geometry, None, time, {k.replace("__", ":"): v for k, v in facts.items()}
+    )
+
+
+def test_the_same_ground_again_is_another_look():
+    """Two real images of one day, seven minutes apart, name no satellite: both must stay."""
+    groups = group_acquisitions([nameless("a", 0), nameless("b", 7), nameless("c", 7.5, BESIDE)])
+    assert [[item.id for item in group.items] for group in groups] == [["a", "c"], ["b"]]
+
+
+def test_the_same_tile_again_is_another_look_and_two_halves_are_one():
+    whole = [nameless(n, m, grid__code="MGRS-32UQU") for n, m in (("a", 0), ("b", 0.5), ("c", 5))]
+    groups = group_acquisitions(whole)
+    assert [[item.id for item in group.items] for group in groups] == [["a", "b"], ["c"]]
+
+
+def test_two_datatakes_are_two_acquisitions():
+    takes = ("GS2A_20240305T101021_045678_N05.10", "GS2A_20240305T101521_045678_N05.10")
+    items = [nameless(take, 0, s2__datatake_id=take) for take in takes]
+    assert len(group_acquisitions(items)) == 2

@@ -54,7 +54,8 @@ class Scenes:
         for band, values in bands.items():
             step_x, step_y = (steps or {}).get(band, (10, -10))
             transform = Affine(step_x, 0, origin[0], 0, step_y, origin[1])
-            path = self.write(f"{name}_{band}.tif", values, transform, epsg)
+            declared = (extra or {}).get(band, {}).get("nodata")
+            path = self.write(f"{name}_{band}.tif", values, transform, epsg, declared)
             fields = {
                 "proj:code": f"EPSG:{epsg}",
                 "proj:transform": list(transform[:6]),
@@ -66,9 +67,10 @@ class Scenes:
             item.add_asset(band, pystac.Asset(str(path), roles=["data"], extra_fields=fields))
         return item
 
-    def write(self, name, values, transform, epsg):
+    def write(self, name, values, transform, epsg, nodata=None):
         values = np.asarray(values)
-        nodata = np.nan if values.dtype.kind == "f" else 0
+        if nodata is None:
+            nodata = np.nan if values.dtype.kind == "f" else 0
         path = self.folder / name
         with rasterio.open(
             path,

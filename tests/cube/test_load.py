@@ -269,3 +269,23 @@ def test_order_of_items_changes_nothing(scenes, digital_numbers):
     ]
     first = cbm.load(items, cbm.CARD_2A, bands="B04").compute()
     xr.testing.assert_identical(first, cbm.load(items[::-1], cbm.CARD_2A, bands="B04").compute())
+
+
+def test_one_id_twice_is_refused(scenes, digital_numbers):
+    item = scenes.item("a", {"B04": digital_numbers})
+    with pytest.raises(BadItemError, match="two items carry one id"):
+        cbm.load([item, item], cbm.CARD_2A, bands="B04")
+
+
+def test_the_assets_word_on_no_data_wins(scenes, digital_numbers):
+    """65535 declared: zero is data then, and items that differ are refused."""
+    values = np.where(digital_numbers == 0, 65535, digital_numbers).astype("uint16")
+    values[20, 20] = 0
+    declared = {"B04": {"nodata": 65535}}
+    item = scenes.item("a", {"B04": values}, extra=declared)
+    plane = cbm.load([item], cbm.CARD_2A, bands="B04").B04[0].values
+    assert np.isnan(plane).sum() == (values == 65535).sum() == 35
+    assert plane[20, 20] == 0
+    other = scenes.item("b", {"B04": values}, day=5)
+    with pytest.raises(BadItemError, match="do not agree which number.*means no data"):
+        cbm.load([item, other], cbm.CARD_2A, bands="B04")

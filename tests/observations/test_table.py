@@ -98,3 +98,14 @@ def test_what_is_not_a_vector_cube_is_refused(stats):
         cbm.to_observations(stats.isel(time=0))
     with pytest.raises(OptionError, match="observed"):
         cbm.to_observations(stats.drop_vars("observed"))
+
+
+def test_class_shares_alone_make_fields_but_no_rows(stats):
+    shares = stats[["SCL_fraction", "observed"]].drop_dims("band", errors="ignore")
+    shares = shares.assign_coords(statistic=stats.statistic)
+    fields = cbm.to_geodataframe(shares.isel(time=0))
+    np.testing.assert_array_equal(
+        fields["SCL_4"].to_numpy(), stats.SCL_fraction.isel(time=0).sel({"class": 4}).values
+    )
+    with pytest.raises(OptionError, match="class shares only"):
+        cbm.to_observations(shares)

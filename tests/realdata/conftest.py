@@ -18,8 +18,39 @@ from rasterio.features import rasterize
 from rasterio.transform import array_bounds
 from rasterio.warp import transform_bounds
 
+from cbmcube.products import Band, MaskRule, Product, Profile
+
 EXACTEXTRACT = {"count": "count", "mean": "mean", "std": "stdev", "min": "min", "max": "max"}
 """The names of statistics here and in exactextract."""
+
+
+NDVI = Product(
+    name="NDVI",
+    title="vegetation index with a cloud mask",
+    bands=(
+        Band(
+            name="NDVI",
+            kind="index",
+            long_name="vegetation index",
+            units="1",
+            dtype="float32",
+            nodata=float("nan"),
+        ),
+        Band(
+            name="CLM",
+            kind="classes",
+            long_name="cloud mask",
+            units="1",
+            dtype="uint8",
+            nodata=255,
+            classes={0: "clear", 1: "cloud"},
+        ),
+    ),
+    profiles=(Profile(name="own", collections=("ndvi",), assets={"NDVI": "NDVI", "CLM": "CLM"}),),
+    repeat_days=10,
+    mask_rule=MaskRule(band="CLM", masked=frozenset({1}), source="the data set's cloud mask"),
+)
+"""A product that the library does not know, as a user defines one."""
 
 
 @dataclass(frozen=True, slots=True)

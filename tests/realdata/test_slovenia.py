@@ -7,41 +7,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import rasterstats
 import shapely
+import xarray as xr
 from rasterio.transform import from_bounds
 
 import cbmcube as cbm
-from cbmcube.products import Band, MaskRule, Product, Profile
-from tests.realdata.conftest import Archive, Ground, label, require_equal
+from cbmcube.products import Band, Product, Profile
+from tests.realdata.conftest import NDVI, Archive, Ground, label, require_equal
 
 pytestmark = pytest.mark.realdata
-
-NDVI = Product(
-    name="NDVI",
-    title="Sentinel-2 vegetation index with a cloud mask",
-    bands=(
-        Band(
-            name="NDVI",
-            kind="index",
-            long_name="vegetation index",
-            units="1",
-            dtype="float32",
-            nodata=float("nan"),
-        ),
-        Band(
-            name="CLM",
-            kind="classes",
-            long_name="cloud mask",
-            units="1",
-            dtype="uint8",
-            nodata=255,
-            classes={0: "clear", 1: "cloud"},
-        ),
-    ),
-    profiles=(Profile(name="own", collections=("ndvi",), assets={"NDVI": "NDVI", "CLM": "CLM"}),),
-    repeat_days=10,
-    mask_rule=MaskRule(band="CLM", masked=frozenset({1}), source="the data set's cloud mask"),
-)
 
 LAND_USE = {
     0: "no name",
@@ -109,15 +84,12 @@ def catalogue(source, times, ground, tmp_path_factory):
     archive = Archive(tmp_path_factory.mktemp("slovenia"), ground)
     for number, time in enumerate(times):
         bands = {name: source[name][number] for name in NDVI.band_names}
-        # The data name no track; two images of one day must be told apart by something.
-        track = {"sat:relative_orbit": 1 + int((times[:number].date == time.date()).sum())}
         archive.add(
             f"ndvi-{number:02d}",
             time,
             bands,
             collection="ndvi",
             nodata={"NDVI": np.nan, "CLM": 255},
-            properties=track,
         )
     timeless = {
         "VALID_COUNT": source["VALID_COUNT"].astype("uint8"),
@@ -146,8 +118,12 @@ def plain(cube, parcels):
 
 
 @pytest.fixture(scope="module")
-def exact(cube, parcels):
-    return cbm.reduce_parcels(cbm.mask(cube, NDVI), parcels).compute()
+def exact(catalogue, parcels):
+    """Clear pixels weighted by their covered share, along the way of several grids."""
+    items = cbm.search(cbm.open_catalog(catalogue), NDVI, aoi=parcels, period="2015/2017")
+    cubes = cbm.load_native(items, NDVI, block=64)
+    assert list(cubes.children) == ["EPSG32633_9.99479x9.99745m"]
+    return cbm.reduce_parcels(cbm.mask(cubes, NDVI), parcels).compute()
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +196,27 @@ def test_percentiles_equal_numpy(centred, source, ground, parcels):
     assert compared > 29 * 81
 
 
+@pytest.mark.parametrize("rule", ["centre", "all_touched"])
+def test_gdal_rules_equal_rasterstats(cube, source, ground, parcels, rule):
+    """On pixels that are not square; an even number of pixels gives a median between two."""
+    dates = [3, 30, 60]
+    stats = cbm.reduce_parcels(cube.isel(time=dates), parcels, pixels=rule).compute()
+    names = {"count": "count", "mean": "mean", "min": "min", "max": "max", "p50": "median"}
+    for position, date in enumerate(dates):
+        found = rasterstats.zonal_stats(
+            parcels,
+            source["NDVI"][date],
+            affine=ground.transform,
+            nodata=-9999,
+            all_touched=rule == "all_touched",
+            stats=list(names.values()),
+        )
+        for ours, theirs in names.items():
+            oracle = np.array([row[theirs] for row in found], dtype=float)
+            mine = stats.NDVI[position].sel(statistic=ours).values
+            np.testing.assert_allclose(mine, oracle, rtol=1e-6, atol=1e-8)
+
+
 def test_the_largest_of_all_dates_is_the_published_one(plain, source, ground, parcels):
     labels = label(ground, parcels)
     largest = plain.NDVI.sel(statistic="max").max("time").values
@@ -246,6 +243,14 @@ def test_cloudy_and_clear_dates_have_their_states(exact, source, ground, parcels
     assert (states[cloudy == 0][:, whole] == "OK").all()
     assert (states[cloudy == 0][:, ~whole] == "PARTIAL").all()
     np.testing.assert_allclose(exact.observed.values, np.tile(seen, (68, 1)), rtol=1e-6)
+
+
+def test_real_polygons_survive_a_store_and_a_table(exact, tmp_path):
+    path = cbm.write_vector_cube(exact, tmp_path / "slovenia.zarr")
+    xr.testing.assert_identical(cbm.open_vector_cube(path).compute(), exact)
+    table = cbm.to_observations(exact)
+    path = cbm.write_observations(table, tmp_path / "slovenia.parquet")
+    assert cbm.read_observations(path).equals(table)
 
 
 def test_cloud_shares_are_those_of_the_mask(plain, source, ground, parcels):

@@ -9,41 +9,13 @@ import xarray as xr
 from affine import Affine
 
 import cbmcube as cbm
-from cbmcube.products import Band, MaskRule, Product, Profile
-from tests.realdata.conftest import Archive, Ground, require_equal
+from tests.realdata.conftest import NDVI, Archive, Ground, require_equal
 
 pytestmark = pytest.mark.realdata
 
 GROUND = Ground(32630, Affine(10, 0, 344_130, 0, -10, 4_626_620), (57, 56))
 CUT = [195, 208, 1773, 2137]
 """Pixels of the dates that see only a part of the field."""
-
-NDVI = Product(
-    name="NDVI",
-    title="vegetation index with a cloud mask",
-    bands=(
-        Band(
-            name="NDVI",
-            kind="index",
-            long_name="vegetation index",
-            units="1",
-            dtype="float32",
-            nodata=float("nan"),
-        ),
-        Band(
-            name="CLM",
-            kind="classes",
-            long_name="cloud mask",
-            units="1",
-            dtype="uint8",
-            nodata=255,
-            classes={0: "clear", 1: "cloud"},
-        ),
-    ),
-    profiles=(Profile(name="own", collections=("ndvi",), assets={"NDVI": "NDVI", "CLM": "CLM"}),),
-    repeat_days=10,
-    mask_rule=MaskRule(band="CLM", masked=frozenset({1}), source="the data set's cloud mask"),
-)
 
 
 @pytest.fixture(scope="module")
