@@ -155,9 +155,10 @@ def _again(one: _Seen, other: _Seen) -> bool:
 
 def _common_share(one: pystac.Item, other: pystac.Item) -> float:
     """Return the common over the joint area of two footprints, 0 where one is not stated."""
-    if not one.geometry or not other.geometry:
+    outlines = [shape(item.geometry) for item in (one, other) if item.geometry]
+    if len(outlines) < 2:
         return 0.0
-    first, second = (shapely.make_valid(shape(item.geometry)) for item in (one, other))
+    first, second = map(shapely.make_valid, outlines)
     joint = shapely.union(first, second).area
     return shapely.intersection(first, second).area / joint if joint else float(first == second)
 
