@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from cbmcube.demo import Country, make_country
 def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     """Make the demo's synthetic country at its smallest size."""
     return make_country(tmp_path_factory.mktemp("country"), size="tiny")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the cache of pixel indexes out of the user's home, also in worker processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CBMCUBE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -58,11 +58,22 @@ class PixelWeights:
         column: NDArray[np.int64],
         weight: NDArray[np.float64],
     ) -> None:
+        self.parcel = parcel
+        self.row = row
+        self.column = column
+        self.weight = weight
+
+    @classmethod
+    def sort(
+        cls,
+        parcel: NDArray[np.int64],
+        row: NDArray[np.int64],
+        column: NDArray[np.int64],
+        weight: NDArray[np.float64],
+    ) -> PixelWeights:
+        """Bring pixels into the order of parcel, row and column."""
         order = np.lexsort((column, row, parcel))
-        self.parcel = parcel[order]
-        self.row = row[order]
-        self.column = column[order]
-        self.weight = weight[order]
+        return cls(parcel[order], row[order], column[order], weight[order])
 
     def where(self, keep: NDArray[np.bool_]) -> PixelWeights:
         """Return the pixels for which `keep` is true."""
@@ -123,7 +134,7 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
     parcel = np.repeat(kept, sizes)
     touched = weights > 0.0
     row, column = np.divmod(cells[touched], columns)
-    return PixelWeights(parcel[touched], row - MARGIN, column - MARGIN, weights[touched])
+    return PixelWeights.sort(parcel[touched], row - MARGIN, column - MARGIN, weights[touched])
 
 
 def _centred(pixels: PixelWeights, geometries: NDArray[Any]) -> PixelWeights:
@@ -151,7 +162,7 @@ def _touched(geometries: NDArray[Any]) -> PixelWeights:
     if not parts:
         return _none()
     parcel, row, column = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return PixelWeights(parcel, row, column, np.ones(parcel.size))
+    return PixelWeights.sort(parcel, row, column, np.ones(parcel.size))
 
 
 def _touch_one(

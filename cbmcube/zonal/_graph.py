@@ -19,9 +19,14 @@ from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import NDArray
 
 from cbmcube.zonal._coverage import PixelRule
-from cbmcube.zonal._index import Block, BlockParcels, build_index
+from cbmcube.zonal._cache import cached_index
+from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
 from cbmcube.zonal._tasks import Layout, Recipe, assemble, count_pixels, reduce_block
+
+RESULT_BYTES = 8 << 20
+"""Size of the results that one task assembles: large enough that assembling is a small part
+of all tasks, small enough that the pixels of straddling parcels stay few."""
 
 _straddling = attrgetter("straddling")
 
@@ -43,7 +48,7 @@ class GridWork:
 def build_arrays(
     works: Sequence[GridWork], layout: Layout, *, times: int, rule: PixelRule
 ) -> dict[str, da.Array]:
-    """Return the lazy result arrays, one chunk for each date.
+    """Return the lazy result arrays, each chunk some dates of all parcels.
 
     Bands have dims (time, parcel, statistic), ``<class band>_fraction`` (time, parcel,
     class), ``observed`` (time, parcel), ``n_valid`` (band, time, parcel) and
@@ -60,12 +65,13 @@ def build_arrays(
     sources: list[list[Any]] = [[] for _ in range(times)]
     for number, work in enumerate(works):
         _grid_tasks(tasks, sources, work, number, token, rule)
-    grids = [[work.recipe] for work in works]
-    for date in range(times):
-        tasks[f"assemble-{token}", date] = (assemble, layout, sources[date], grids)
+    recipes = [work.recipe for work in works]
+    spans = _date_spans(layout, times)
+    for chunk, span in enumerate(spans):
+        tasks[f"assemble-{token}", chunk] = (assemble, layout, sources[span], recipes)
     graph = HighLevelGraph.from_collections(f"reduce-{token}", tasks, dependencies=inputs)
     arrays = {
-        name: _pick(graph, token, name, shape, dtype, times)
+        name: _pick(graph, token, name, shape, dtype, spans)
         for name, (shape, dtype) in _results(layout).items()
     }
     arrays["n_total"] = _n_total(graph, works, layout, token)
@@ -95,7 +101,7 @@ def _grid_tasks(
     for i, j, block, parcels in work.blocks:
         index = (f"index-{token}", number, i, j)
         straddling = (f"straddling-{token}", number, i, j)
-        tasks[index] = (build_index, parcels, block, node.lattice, rule)
+        tasks[index] = (cached_index, parcels, block, node.lattice, rule)
         tasks[straddling] = (_straddling, index)
         for t, dates in enumerate(date_chunks):
             key = (f"block-{token}", number, t, i, j)
@@ -123,19 +129,39 @@ def _results(layout: Layout) -> dict[str, tuple[tuple[int, ...], str]]:
     return results
 
 
+def _date_spans(layout: Layout, times: int) -> list[slice]:
+    """Cut the dates so that the results of each part stay near `RESULT_BYTES`."""
+    per_date = (
+        4
+        * layout.parcels
+        * (
+            len(layout.bands) * (len(layout.statistics) + 1)
+            + len(layout.classes) * len(layout.codes)
+        )
+    )
+    step = max(1, RESULT_BYTES // max(per_date, 1))
+    return [slice(first, min(first + step, times)) for first in range(0, times, step)]
+
+
 def _pick(
-    graph: HighLevelGraph, token: str, name: str, shape: tuple[int, ...], dtype: str, times: int
+    graph: HighLevelGraph,
+    token: str,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    spans: Sequence[slice],
 ) -> da.Array:
     """Return one result of the assembled dates as an array."""
     key = f"{name}-{token}"
     axis = shape.index(0)
-    chunks = tuple((1,) * times if n == axis else (size,) for n, size in enumerate(shape))
+    dates = tuple(span.stop - span.start for span in spans)
+    chunks = tuple(dates if n == axis else (size,) for n, size in enumerate(shape))
     take = itemgetter(name)
     layer: dict[Any, Any] = {}
-    for date in range(times):
+    for chunk in range(len(spans)):
         position = [0] * len(shape)
-        position[axis] = date
-        layer[key, *position] = (take, (f"assemble-{token}", date))
+        position[axis] = chunk
+        layer[key, *position] = (take, (f"assemble-{token}", chunk))
     picked = HighLevelGraph(
         layers={**graph.layers, key: layer},
         dependencies={**graph.dependencies, key: {f"reduce-{token}"}},

@@ -56,32 +56,68 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class ParcelPixels:
-    """Pixels of some parcels in one block, parcel by parcel and in raster order."""
+class InnerPixels:
+    """Pixels of parcels that lie in one block: runs of whole pixels, and edge pixels."""
 
     parcel: NDArray[np.int64]
     """Number of each parcel in the result."""
-    start: NDArray[np.int64]
-    """Where each parcel's pixels start, and the end of the last."""
-    cells: NDArray[np.int64]
-    """Position of each pixel in the flattened block."""
-    order: NDArray[np.int64]
-    """Position of each pixel in the flattened grid: the order across blocks."""
-    weights: NDArray[np.float64]
-    """Weight of each pixel."""
     total: NDArray[np.float64]
     """Weight of all pixels of each parcel, inside the grid or not."""
-    n_total: NDArray[np.int64]
+    n_total: NDArray[np.int32]
     """Number of all pixels of each parcel, inside the grid or not."""
+    run_start: NDArray[np.int64]
+    """Where each parcel's runs start, and the end of the last."""
+    run_cell: NDArray[np.int32]
+    """First pixel of each run, in the flattened block."""
+    run_length: NDArray[np.int32]
+    """Pixels of each run, all of weight 1."""
+    edge_start: NDArray[np.int64]
+    """Where each parcel's edge pixels start, and the end of the last."""
+    edge_cell: NDArray[np.int32]
+    """Each edge pixel, in the flattened block."""
+    edge_weight: NDArray[np.float32]
+    """Weight of each edge pixel, below 1."""
+
+    @property
+    def layout(self) -> tuple[NDArray[Any], ...]:
+        """The pixels, in the order in which the kernels take them."""
+        return (
+            self.run_start,
+            self.run_cell,
+            self.run_length,
+            self.edge_start,
+            self.edge_cell,
+            self.edge_weight,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StraddlingPixels:
+    """A block's share of the pixels of parcels that other blocks hold too."""
+
+    parcel: NDArray[np.int64]
+    """Number of each parcel in the result."""
+    total: NDArray[np.float64]
+    """Weight of all pixels of each parcel, in all blocks and outside the grid."""
+    n_total: NDArray[np.int32]
+    """Number of all pixels of each parcel, in all blocks and outside the grid."""
+    owner: NDArray[np.int64]
+    """Number of the parcel of each pixel."""
+    cell: NDArray[np.int32]
+    """Each pixel, in the flattened block."""
+    order: NDArray[np.int64]
+    """Each pixel in the flattened grid: the order across blocks."""
+    weight: NDArray[np.float32]
+    """Weight of each pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockIndex:
     """The pixel index of one block."""
 
-    inner: ParcelPixels
+    inner: InnerPixels
     """Parcels that no other block holds."""
-    straddling: ParcelPixels
+    straddling: StraddlingPixels
     """The block's share of parcels that other blocks hold too."""
 
 
@@ -107,31 +143,84 @@ def build_index(
     if parcels.buffer.any():
         geometries = shapely.buffer(geometries, parcels.buffer)
     pixels = pixel_weights(lattice.to_pixels(geometries), lattice.shape, rule)
+    count = parcels.parcel.size
+    total = np.bincount(pixels.parcel, weights=pixels.weight, minlength=count).astype(float)
+    n_total = np.bincount(pixels.parcel, minlength=count).astype(np.int32)
+    here = pixels.where(_inside(pixels, block))
+    inner, across = ~parcels.straddles, parcels.straddles
     return BlockIndex(
-        inner=_select(pixels, parcels, block, lattice, ~parcels.straddles),
-        straddling=_select(pixels, parcels, block, lattice, parcels.straddles),
+        inner=_inner(here, block, parcels.parcel, inner, total, n_total),
+        straddling=_straddling(here, block, lattice, parcels.parcel, across, total, n_total),
     )
 
 
-def _select(
-    pixels: PixelWeights,
-    parcels: BlockParcels,
+def _inside(pixels: PixelWeights, block: Block) -> NDArray[np.bool_]:
+    row, column = pixels.row - block.row, pixels.column - block.column
+    inside = (row >= 0) & (row < block.rows) & (column >= 0) & (column < block.columns)
+    return np.asarray(inside)
+
+
+def _cells(pixels: PixelWeights, block: Block) -> NDArray[np.int32]:
+    cells = (pixels.row - block.row) * block.columns + (pixels.column - block.column)
+    return cells.astype(np.int32)
+
+
+def _inner(
+    here: PixelWeights,
+    block: Block,
+    numbers: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
+    total: NDArray[np.float64],
+    n_total: NDArray[np.int32],
+) -> InnerPixels:
+    position = np.cumsum(wanted) - 1
+    mine = here.where(wanted[here.parcel])
+    whole, edge = mine.where(mine.weight == 1.0), mine.where(mine.weight != 1.0)
+    size = int(wanted.sum())
+    first, length = _runs(whole)
+    return InnerPixels(
+        parcel=numbers[wanted],
+        total=total[wanted],
+        n_total=n_total[wanted],
+        run_start=_starts(position[whole.parcel[first]], size),
+        run_cell=_cells(whole, block)[first],
+        run_length=length,
+        edge_start=_starts(position[edge.parcel], size),
+        edge_cell=_cells(edge, block),
+        edge_weight=edge.weight.astype(np.float32),
+    )
+
+
+def _runs(pixels: PixelWeights) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the first pixel and the length of each run along a row of one parcel."""
+    breaks = np.diff(pixels.parcel, prepend=-1) != 0
+    breaks |= np.diff(pixels.row, prepend=0) != 0
+    breaks |= np.diff(pixels.column, prepend=0) != 1
+    breaks[:1] = True
+    first = np.flatnonzero(breaks)
+    return first, np.diff(first, append=pixels.parcel.size).astype(np.int32)
+
+
+def _starts(owner: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    return np.searchsorted(owner, np.arange(size + 1)).astype(np.int64)
+
+
+def _straddling(
+    here: PixelWeights,
     block: Block,
     lattice: Lattice,
+    numbers: NDArray[np.int64],
     wanted: NDArray[np.bool_],
-) -> ParcelPixels:
-    count = parcels.parcel.size
-    row, column = pixels.row - block.row, pixels.column - block.column
-    here = (row >= 0) & (row < block.rows) & (column >= 0) & (column < block.columns)
-    here &= wanted[pixels.parcel]
-    sizes = np.bincount(pixels.parcel[here], minlength=count)[wanted]
-    total = np.bincount(pixels.parcel, weights=pixels.weight, minlength=count).astype(float)
-    return ParcelPixels(
-        parcel=parcels.parcel[wanted],
-        start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        cells=row[here] * block.columns + column[here],
-        order=pixels.row[here] * lattice.shape[1] + pixels.column[here],
-        weights=pixels.weight[here],
+    total: NDArray[np.float64],
+    n_total: NDArray[np.int32],
+) -> StraddlingPixels:
+    mine = here.where(wanted[here.parcel])
+    return StraddlingPixels(
+        parcel=numbers[wanted],
         total=total[wanted],
-        n_total=np.bincount(pixels.parcel, minlength=count)[wanted],
+        n_total=n_total[wanted],
+        owner=numbers[mine.parcel],
+        cell=_cells(mine, block),
+        order=mine.row * lattice.shape[1] + mine.column,
+        weight=mine.weight.astype(np.float32),
     )

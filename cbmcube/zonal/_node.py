@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,8 @@ class Node:
     """The cube; every band a Dask array with dims (time, y, x)."""
     geobox: GeoBox
     """The grid."""
-    bands: tuple[str, ...]
-    """Bands that reduce to statistics."""
+    bands: dict[str, float]
+    """Bands that reduce to statistics, each with its number for "no data" (NaN for none)."""
     classes: tuple[ClassBand, ...]
     """Bands that reduce to class shares."""
 
@@ -71,7 +71,7 @@ class Node:
 
     @property
     def _any(self) -> da.Array:
-        name = self.bands[0] if self.bands else self.classes[0].name
+        name = next(iter(self.bands), None) or self.classes[0].name
         return self.cube[name].data
 
     @property
@@ -122,7 +122,7 @@ def read_nodes(cube: xr.Dataset | xr.DataTree) -> list[Node]:
 
 
 def _node(name: str, cube: xr.Dataset) -> Node:
-    bands: list[str] = []
+    bands: dict[str, float] = {}
     classes: list[ClassBand] = []
     for key, variable in cube.data_vars.items():
         if not {"y", "x"} <= set(variable.dims) or key == "observed":
@@ -133,7 +133,7 @@ def _node(name: str, cube: xr.Dataset) -> Node:
             nodata = int(variable.attrs.get("nodata", 0))
             classes.append(ClassBand(str(key), tuple(int(code) for code in codes), nodata))
         else:
-            bands.append(str(key))
+            bands[str(key)] = _nodata(variable)
     if not bands and not classes:
         raise UnknownBandError(
             f"{name} holds no band with dims (time, y, x)",
@@ -141,7 +141,7 @@ def _node(name: str, cube: xr.Dataset) -> Node:
             hint="pass a cube with at least one raster variable",
         )
     geobox = _require_grid(name, cube)
-    return Node(name, _in_line(cube, bands, classes), geobox, tuple(bands), tuple(classes))
+    return Node(name, _in_line(cube, bands, classes), geobox, bands, tuple(classes))
 
 
 def _require_codes(name: str, dtype: np.dtype[Any]) -> None:
@@ -171,7 +171,16 @@ def _require_grid(name: str, cube: xr.Dataset) -> GeoBox:
     return geobox
 
 
-def _in_line(cube: xr.Dataset, bands: list[str], classes: list[ClassBand]) -> xr.Dataset:
+def _nodata(variable: xr.DataArray) -> float:
+    """Return the number that means "no data", as odc-stac, rioxarray and CF record it."""
+    for facts in (variable.attrs, variable.encoding):
+        for name in ("nodata", "_FillValue"):
+            if facts.get(name) is not None:
+                return float(facts[name])
+    return float("nan")
+
+
+def _in_line(cube: xr.Dataset, bands: Iterable[str], classes: list[ClassBand]) -> xr.Dataset:
     """Give every raster dims (time, y, x) and common chunks; nothing is computed."""
     names = [*bands, *(band.name for band in classes)]
     names += ["observed"] if "observed" in cube else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -24,6 +24,12 @@ from cbmcube.zonal._statistics import DEFAULT_STATISTICS, plan_statistics
 from cbmcube.zonal._tasks import Layout, Recipe
 from cbmcube.zonal._vector_cube import vector_cube
 
+Percentiles = Literal["weighted", "exactextract"]
+PERCENTILES: dict[Percentiles, str] = {
+    "weighted": "weighted type 7, Kish effective size",
+    "exactextract": "as exactextract 0.3, equal values merged first",
+}
+
 
 def reduce_parcels(
     cube: xr.Dataset | xr.DataTree,
@@ -32,6 +38,7 @@ def reduce_parcels(
     statistics: Iterable[str] | str = DEFAULT_STATISTICS,
     pixels: PixelRule = "exact",
     buffer: float | None = None,
+    percentiles: Percentiles = "weighted",
 ) -> xr.Dataset:
     """Reduce the pixels of each parcel to statistics, lazily, on the native grids.
 
@@ -57,11 +64,14 @@ def reduce_parcels(
         Distance in metres by which parcels are widened, or narrowed if negative, in
         the CRS of the grid, before pixels are selected. By default the column
         ``buffer_m`` that `prepare_parcels` writes, else 0.
+    percentiles
+        ``weighted``: our definition (see Notes). ``exactextract``: that library's, which
+        merges equal values first; for comparisons.
 
     Returns
     -------
     xarray.Dataset
-        The vector cube, made of Dask arrays with one chunk for each date:
+        The vector cube, made of Dask arrays whose chunks hold all parcels of some dates:
 
         - one float32 variable for each band, dims ``(time, parcel, statistic)``; NaN
           (count 0) where a parcel has no valid pixel;
@@ -107,7 +117,8 @@ def reduce_parcels(
     ('time', 'parcel', 'statistic')
     """
     plan = plan_statistics(statistics)
-    _require_rule(pixels)
+    _require_option("pixel rule", pixels, PIXEL_RULES)
+    _require_option("definition of percentiles", percentiles, PERCENTILES)
     parcels = _require_valid(check_parcels(parcels))
     nodes = sorted(read_nodes(cube), key=_pixel_area)
     distances = _buffers(parcels, buffer)
@@ -118,7 +129,7 @@ def reduce_parcels(
     works = [
         GridWork(
             node=node,
-            recipe=Recipe(plan, node.bands, node.classes),
+            recipe=Recipe(plan, node.bands, node.classes, percentiles == "exactextract"),
             blocks=tuple(
                 block_parcels(
                     node,
@@ -132,17 +143,17 @@ def reduce_parcels(
         for node, steps in zip(nodes, positions, strict=True)
     ]
     arrays = build_arrays(works, layout, times=axis.sizes["time"], rule=pixels)
-    attrs = _attributes(cube, nodes, pixels, distances)
+    attrs = _attributes(cube, nodes, pixels, distances, percentiles)
     return vector_cube(arrays, layout, plan, axis, parcels, nodes, attrs)
 
 
-def _require_rule(pixels: str) -> None:
-    if pixels not in PIXEL_RULES:
+def _require_option(what: str, given: str, allowed: Iterable[str]) -> None:
+    if given not in allowed:
         raise OptionError(
-            f"there is no pixel rule {pixels!r}",
-            given=repr(pixels),
-            allowed=", ".join(PIXEL_RULES),
-            hint="use 'exact' unless you must reproduce another tool",
+            f"there is no {what} {given!r}",
+            given=repr(given),
+            allowed=", ".join(allowed),
+            hint="choose one of these; the default is the first",
         )
 
 
@@ -225,6 +236,7 @@ def _attributes(
     nodes: Sequence[Node],
     pixels: PixelRule,
     buffers: NDArray[np.float64],
+    percentiles: Percentiles,
 ) -> dict[str, Any]:
     masks = {node.cube.attrs.get("mask") for node in nodes} - {None}
     products = [cube.attrs.get("product"), *(node.cube.attrs.get("product") for node in nodes)]
@@ -233,7 +245,7 @@ def _attributes(
         "product": next((name for name in products if name), None),
         "pixels": pixels,
         "buffer_m": float(distances[0]) if distances.size == 1 else "per parcel",
-        "percentiles": "weighted type 7, Kish effective size",
+        "percentiles": PERCENTILES[percentiles],
         "mask": "; ".join(sorted(str(mask) for mask in masks)) or "none",
         "grids": ", ".join(node.name for node in nodes),
         "cbmcube_version": __version__,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbmcube.zonal._index import BlockIndex, ParcelPixels
-from cbmcube.zonal._kernels import class_weights, flagged_weight, summarise
+from cbmcube.zonal._index import BlockIndex, InnerPixels, StraddlingPixels
+from cbmcube.zonal._kernels import class_weights, class_weights_flat, summarise, summarise_flat
 from cbmcube.zonal._node import ClassBand
 from cbmcube.zonal._statistics import StatisticsPlan
 
@@ -21,10 +21,12 @@ class Recipe:
 
     plan: StatisticsPlan
     """Statistics of the bands."""
-    bands: tuple[str, ...]
-    """Bands that reduce to statistics."""
+    bands: dict[str, float]
+    """Bands that reduce to statistics, each with its number for "no data" (NaN for none)."""
     classes: tuple[ClassBand, ...]
     """Bands that reduce to class shares."""
+    merge_ties: bool
+    """Whether percentiles follow exactextract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +70,77 @@ def reduce_block(
     inner, values = [], []
     for date in range(next(iter(rasters.values())).shape[0]):
         planes = {name: raster[date].reshape(-1) for name, raster in rasters.items()}
-        inner.append(_reduce_pixels(index.inner, planes, recipe))
-        values.append({name: plane[index.straddling.cells] for name, plane in planes.items()})
+        inner.append(_reduce_inner(index.inner, planes, recipe))
+        values.append({name: plane[index.straddling.cell] for name, plane in planes.items()})
     return BlockResult(tuple(inner), tuple(values))
 
 
-def _reduce_pixels(
-    pixels: ParcelPixels, planes: dict[str, NDArray[Any]], recipe: Recipe
-) -> Reduced:
-    """Run the kernels over flat rasters; the one path to every number."""
+_SEEN = np.array([-1, 0])  # code 0 (not seen) belongs to no class, code 1 (seen) to the first
+
+
+def _reduce_inner(pixels: InnerPixels, planes: dict[str, NDArray[Any]], recipe: Recipe) -> Reduced:
+    """Reduce parcels that lie in the block, straight from its rasters."""
     quantiles = np.array(recipe.plan.quantiles, dtype=np.float64)
+    tables = {
+        name: summarise(planes[name], nodata, *pixels.layout, quantiles, recipe.merge_ties)
+        for name, nodata in recipe.bands.items()
+    }
+    shares = {
+        band.name: class_weights(
+            planes[band.name],
+            *pixels.layout,
+            _class_positions(band, planes[band.name].dtype),
+            len(band.codes),
+        )
+        for band in recipe.classes
+    }
+    seen = class_weights(_seen(planes, recipe), *pixels.layout, _SEEN, 1)[:, 0]
+    return _reduced(pixels, tables, shares, seen, recipe)
+
+
+def _reduce_flat(pixels: _Gathered, values: dict[str, NDArray[Any]], recipe: Recipe) -> Reduced:
+    """Reduce parcels whose pixels were shipped, by the same arithmetic."""
+    quantiles = np.array(recipe.plan.quantiles, dtype=np.float64)
+    start, weights = pixels.start, pixels.weights
+    tables = {
+        name: summarise_flat(values[name], nodata, start, weights, quantiles, recipe.merge_ties)
+        for name, nodata in recipe.bands.items()
+    }
+    shares = {
+        band.name: class_weights_flat(
+            values[band.name],
+            start,
+            weights,
+            _class_positions(band, values[band.name].dtype),
+            len(band.codes),
+        )
+        for band in recipe.classes
+    }
+    seen = class_weights_flat(_seen(values, recipe), start, weights, _SEEN, 1)[:, 0]
+    return _reduced(pixels, tables, shares, seen, recipe)
+
+
+def _reduced(
+    pixels: InnerPixels | _Gathered,
+    tables: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]],
+    shares: dict[str, NDArray[np.float64]],
+    seen: NDArray[np.float64],
+    recipe: Recipe,
+) -> Reduced:
     columns = list(recipe.plan.columns)
-    statistics, n_valid = {}, {}
-    for name in recipe.bands:
-        table, valid = summarise(
-            planes[name], pixels.cells, pixels.weights, pixels.start, quantiles
-        )
-        statistics[name] = table[:, columns].astype("float32")
-        n_valid[name] = valid
     total = np.where(pixels.total > 0, pixels.total, np.nan)
-    shares = {}
-    for band in recipe.classes:
-        position = _class_positions(band, planes[band.name].dtype)
-        found = class_weights(
-            planes[band.name], pixels.cells, pixels.weights, pixels.start, position, len(band.codes)
-        )
-        shares[band.name] = np.nan_to_num(found / total[:, None]).astype("float32")
-    flags = _seen(planes, recipe)
-    seen = flagged_weight(flags, pixels.cells, pixels.weights, pixels.start)
-    return Reduced(pixels.parcel, statistics, n_valid, np.nan_to_num(seen / total), shares)
+    return Reduced(
+        parcel=pixels.parcel,
+        statistics={
+            name: table[:, columns].astype("float32") for name, (table, _) in tables.items()
+        },
+        n_valid={name: valid for name, (_, valid) in tables.items()},
+        observed=np.nan_to_num(seen / total),
+        shares={
+            name: np.nan_to_num(found / total[:, None]).astype("float32")
+            for name, found in shares.items()
+        },
+    )
 
 
 def _class_positions(band: ClassBand, dtype: np.dtype[Any]) -> NDArray[np.int64]:
@@ -106,45 +150,56 @@ def _class_positions(band: ClassBand, dtype: np.dtype[Any]) -> NDArray[np.int64]
     return table
 
 
-def _seen(planes: dict[str, NDArray[Any]], recipe: Recipe) -> NDArray[np.bool_]:
-    """Return where source data were present: as the cube says, else where a band has any."""
+def _seen(planes: dict[str, NDArray[Any]], recipe: Recipe) -> NDArray[np.uint8]:
+    """Return 1 where source data were present: as the cube says, else where a band has any."""
     if "observed" in planes:
         flags = planes["observed"]
-        return flags if flags.dtype == bool else np.nan_to_num(flags) > 0
-    found = [np.isfinite(planes[name]) for name in recipe.bands] or [
+        return (flags if flags.dtype == bool else np.nan_to_num(flags) > 0).view(np.uint8)
+    found = [_present(planes[name], nodata) for name, nodata in recipe.bands.items()] or [
         planes[band.name] != band.nodata for band in recipe.classes
     ]
     seen = found[0]
     for flags in found[1:]:
         seen |= flags
-    return np.asarray(seen)
+    return np.asarray(seen).view(np.uint8)
+
+
+def _present(plane: NDArray[Any], nodata: float) -> NDArray[np.bool_]:
+    present = np.isfinite(plane)
+    return present if np.isnan(nodata) else present & (plane != nodata)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """Pixels of straddling parcels from all blocks, in the order of the kernels."""
+
+    parcel: NDArray[np.int64]
+    total: NDArray[np.float64]
+    n_total: NDArray[np.int32]
+    start: NDArray[np.int64]
+    weights: NDArray[np.float32]
 
 
 def finish_straddling(
-    pieces: Sequence[ParcelPixels], values: Sequence[dict[str, NDArray[Any]]], recipe: Recipe
+    pieces: Sequence[StraddlingPixels], values: Sequence[dict[str, NDArray[Any]]], recipe: Recipe
 ) -> Reduced | None:
     """Finish parcels whose pixels lie in several blocks, in raster order, by the same path."""
     if not sum(piece.parcel.size for piece in pieces):
         return None
-    parcel = np.unique(np.concatenate([piece.parcel for piece in pieces]))
-    owner = np.concatenate([np.repeat(p.parcel, np.diff(p.start)) for p in pieces])
-    order = np.lexsort((np.concatenate([piece.order for piece in pieces]), owner))
-    sizes = np.bincount(np.searchsorted(parcel, owner), minlength=parcel.size)
-    total, n_total = np.zeros(parcel.size), np.zeros(parcel.size, np.int64)
-    for piece in pieces:
-        at = np.searchsorted(parcel, piece.parcel)
-        total[at], n_total[at] = piece.total, piece.n_total
-    pixels = ParcelPixels(
+    parcel, first = np.unique(np.concatenate([piece.parcel for piece in pieces]), return_index=True)
+    owner = np.concatenate([piece.owner for piece in pieces])
+    weight = np.concatenate([piece.weight for piece in pieces])
+    place = np.concatenate([piece.order for piece in pieces])
+    order = np.lexsort((place, weight != 1.0, owner))
+    pixels = _Gathered(
         parcel=parcel,
-        start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        cells=order,
-        order=order,
-        weights=np.concatenate([piece.weights for piece in pieces])[order],
-        total=total,
-        n_total=n_total,
+        total=np.concatenate([piece.total for piece in pieces])[first],
+        n_total=np.concatenate([piece.n_total for piece in pieces])[first],
+        start=np.searchsorted(owner[order], [*parcel, parcel[-1] + 1]),
+        weights=weight[order],
     )
-    planes = {name: np.concatenate([value[name] for value in values]) for name in values[0]}
-    return _reduce_pixels(pixels, planes, recipe)
+    gathered = {name: np.concatenate([value[name] for value in values]) for name in values[0]}
+    return _reduce_flat(pixels, {name: part[order] for name, part in gathered.items()}, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,58 +219,65 @@ class Layout:
 
 
 def assemble(
-    layout: Layout, blocks: Sequence[Sequence[Any]], grids: Sequence[Sequence[Any]]
+    layout: Layout, dates: Sequence[Sequence[Sequence[Any]]], recipes: Sequence[Recipe]
 ) -> dict[str, NDArray[Any]]:
-    """Put the numbers of one date in their places.
+    """Put the numbers of some dates in their places.
 
     Parameters
     ----------
     layout
         Shape of the result.
-    blocks
-        For each block of each grid: number of the grid, result, straddling pixels,
+    dates
+        For each date the blocks that see it: number of the grid, result, straddling pixels
         and position of the date in the block.
-    grids
-        For each grid, the finest first: its recipe.
+    recipes
+        The recipe of each grid, the finest first.
     """
-    out = _blank(layout)
-    for grid, (recipe,) in enumerate(grids):
-        mine = [block for block in blocks if block[0] == grid]
-        parts = [result.inner[date] for _, result, _, date in mine]
-        finished = finish_straddling(
-            [piece for _, _, piece, _ in mine],
-            [result.values[date] for _, result, _, date in mine],
-            recipe,
-        )
-        for part in parts if finished is None else [*parts, finished]:
-            _place(out, part, layout)
+    out = _blank(layout, len(dates))
+    for date, blocks in enumerate(dates):
+        here = {
+            name: values[:, date] if name == "n_valid" else values[date]
+            for name, values in out.items()
+        }
+        for grid, recipe in enumerate(recipes):
+            mine = [block for block in blocks if block[0] == grid]
+            finished = finish_straddling(
+                [piece for _, _, piece, _ in mine],
+                [result.values[inside] for _, result, _, inside in mine],
+                recipe,
+            )
+            parts = [result.inner[inside] for _, result, _, inside in mine]
+            for part in parts if finished is None else [*parts, finished]:
+                _place(here, part, layout)
     return out
 
 
-def _blank(layout: Layout) -> dict[str, NDArray[Any]]:
+def _blank(layout: Layout, dates: int) -> dict[str, NDArray[Any]]:
     out: dict[str, NDArray[Any]] = {}
     for name in layout.bands:
-        out[name] = np.full((1, layout.parcels, len(layout.statistics)), np.nan, "float32")
+        shape = (dates, layout.parcels, len(layout.statistics))
+        out[name] = np.full(shape, np.nan, "float32")
         if "count" in layout.statistics:
             out[name][..., layout.statistics.index("count")] = 0
     for band in layout.classes:
-        out[f"{band.name}_fraction"] = np.zeros((1, layout.parcels, len(layout.codes)), "float32")
-    out["observed"] = np.zeros((1, layout.parcels), "float32")
-    out["n_valid"] = np.zeros((len(layout.bands), 1, layout.parcels), "int32")
+        shape = (dates, layout.parcels, len(layout.codes))
+        out[f"{band.name}_fraction"] = np.zeros(shape, "float32")
+    out["observed"] = np.zeros((dates, layout.parcels), "float32")
+    out["n_valid"] = np.zeros((len(layout.bands), dates, layout.parcels), "int32")
     return out
 
 
-def _place(out: dict[str, NDArray[Any]], part: Reduced, layout: Layout) -> None:
+def _place(here: dict[str, NDArray[Any]], part: Reduced, layout: Layout) -> None:
     for name, table in part.statistics.items():
-        out[name][0, part.parcel] = table
-        out["n_valid"][layout.bands.index(name), 0, part.parcel] = part.n_valid[name]
+        here[name][part.parcel] = table
+        here["n_valid"][layout.bands.index(name), part.parcel] = part.n_valid[name]
     for band in layout.classes:
         if band.name in part.shares:
             columns = [layout.codes.index(code) for code in band.codes]
-            out[f"{band.name}_fraction"][0, part.parcel[:, None], columns] = part.shares[band.name]
+            here[f"{band.name}_fraction"][part.parcel[:, None], columns] = part.shares[band.name]
     # Several grids may see a parcel; the finest comes first and its word stands.
-    unseen = out["observed"][0, part.parcel] == 0
-    out["observed"][0, part.parcel[unseen]] = part.observed[unseen]
+    unseen = here["observed"][part.parcel] == 0
+    here["observed"][part.parcel[unseen]] = part.observed[unseen]
 
 
 def count_pixels(layout: Layout, parts: Sequence[Sequence[Any]]) -> NDArray[np.int32]:
