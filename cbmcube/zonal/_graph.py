@@ -18,8 +18,8 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import NDArray
 
-from cbmcube.zonal._coverage import PixelRule
 from cbmcube.zonal._cache import cached_index
+from cbmcube.zonal._coverage import PixelRule
 from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
 from cbmcube.zonal._tasks import Layout, Recipe, assemble, count_pixels, reduce_block

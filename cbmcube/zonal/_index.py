@@ -17,6 +17,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from cbmcube.zonal._coverage import PixelRule, PixelWeights, pixel_weights
+from cbmcube.zonal._kernels import Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class InnerPixels:
     """Weight of each edge pixel, below 1."""
 
     @property
-    def layout(self) -> tuple[NDArray[Any], ...]:
+    def layout(self) -> Pixels:
         """The pixels, in the order in which the kernels take them."""
         return (
             self.run_start,

@@ -16,6 +16,15 @@ from numpy.typing import NDArray
 
 from cbmcube.zonal._quantiles import merged_quantiles, window_quantiles
 
+Pixels = tuple[
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.float32],
+]
+
 MOMENT_COLUMNS = 5  # count, mean, std, min, max: cbmcube.zonal._statistics.MOMENTS
 
 
@@ -23,12 +32,7 @@ MOMENT_COLUMNS = 5  # count, mean, std, min, max: cbmcube.zonal._statistics.MOME
 def summarise(
     raster: NDArray[Any],
     nodata: float,
-    run_start: NDArray[np.int64],
-    run_cell: NDArray[np.int32],
-    run_length: NDArray[np.int32],
-    edge_start: NDArray[np.int64],
-    edge_cell: NDArray[np.int32],
-    edge_weight: NDArray[np.float32],
+    pixels: Pixels,
     quantiles: NDArray[np.float64],
     merge_ties: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -44,15 +48,15 @@ def summarise(
         Values of a block, flattened; any number type, never copied.
     nodata
         Number that means "no data".
-    run_start, run_cell, run_length
-        Runs of whole pixels: where each parcel's runs start, first cell and length.
-    edge_start, edge_cell, edge_weight
-        Pixels partly covered: where each parcel's start, cell and weight.
+    pixels
+        Where each parcel's runs of whole pixels start, first cell and length of each run;
+        where each parcel's edge pixels start, cell and weight of each.
     quantiles
         Quantiles, 0 to 1, ascending.
     merge_ties
         Use exactextract's definition of a quantile instead of ours.
     """
+    run_start, run_cell, run_length, edge_start, edge_cell, edge_weight = pixels
     parcels = run_start.size - 1
     out = np.full((parcels, MOMENT_COLUMNS + quantiles.size), np.nan)
     valid = np.zeros(parcels, np.int32)
@@ -181,8 +185,8 @@ def _moments(
         a += values[k]
     for k in range(n):
         value = values[k]
-        low = value if value < low else low
-        high = value if value > high else high
+        low = min(low, value)
+        high = max(high, value)
     total, squares, weighted = float(whole), float(whole), (a + b) + (c + d)
     for k in range(whole, n):
         total += weights[k]
@@ -209,12 +213,7 @@ def _moments(
 @njit(nogil=True, cache=True)
 def class_weights(
     raster: NDArray[Any],
-    run_start: NDArray[np.int64],
-    run_cell: NDArray[np.int32],
-    run_length: NDArray[np.int32],
-    edge_start: NDArray[np.int64],
-    edge_cell: NDArray[np.int32],
-    edge_weight: NDArray[np.float32],
+    pixels: Pixels,
     position: NDArray[np.int64],
     classes: int,
 ) -> NDArray[np.float64]:
@@ -222,6 +221,7 @@ def class_weights(
 
     Codes that map to -1 belong to no class and count nowhere.
     """
+    run_start, run_cell, run_length, edge_start, edge_cell, edge_weight = pixels
     parcels = run_start.size - 1
     out = np.zeros((parcels, classes))
     for i in range(parcels):

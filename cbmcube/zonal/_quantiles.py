@@ -71,8 +71,8 @@ def window_quantiles(
 def _range(values: NDArray[np.float64]) -> tuple[float, float]:
     low, high = values[0], values[0]
     for value in values:
-        low = value if value < low else low
-        high = value if value > high else high
+        low = min(low, value)
+        high = max(high, value)
     return low, high
 
 
@@ -80,8 +80,7 @@ def _range(values: NDArray[np.float64]) -> tuple[float, float]:
 def _window_bins(
     histogram: NDArray[np.float64], left: float, right: float
 ) -> tuple[int, int, float]:
-    """Return the first and last bin that a window of the summed weights meets, and the
-    weight below the first."""
+    """Return the first and last bin that a window of summed weights meets, and what is below."""
     first, before = -1, 0.0
     done = 0.0
     last = histogram.size - 1
@@ -201,9 +200,9 @@ def merged_quantiles(
 @njit(nogil=True, cache=True)
 def _interpolate(places: NDArray[Any], values: NDArray[Any], place: float) -> float:
     """Return the value at `place`, linear between its neighbours."""
-    k = min(max(np.searchsorted(places, place), 1), max(places.size - 1, 1))
     if places.size == 1:
         return float(values[0])
+    k = min(max(int(np.searchsorted(places, place)), 1), places.size - 1)
     span = places[k] - places[k - 1]
     share = 0.0 if span == 0.0 else min(max((place - places[k - 1]) / span, 0.0), 1.0)
     return float(values[k - 1] + share * (values[k] - values[k - 1]))

@@ -82,19 +82,19 @@ def _reduce_inner(pixels: InnerPixels, planes: dict[str, NDArray[Any]], recipe: 
     """Reduce parcels that lie in the block, straight from its rasters."""
     quantiles = np.array(recipe.plan.quantiles, dtype=np.float64)
     tables = {
-        name: summarise(planes[name], nodata, *pixels.layout, quantiles, recipe.merge_ties)
+        name: summarise(planes[name], nodata, pixels.layout, quantiles, recipe.merge_ties)
         for name, nodata in recipe.bands.items()
     }
     shares = {
         band.name: class_weights(
             planes[band.name],
-            *pixels.layout,
+            pixels.layout,
             _class_positions(band, planes[band.name].dtype),
             len(band.codes),
         )
         for band in recipe.classes
     }
-    seen = class_weights(_seen(planes, recipe), *pixels.layout, _SEEN, 1)[:, 0]
+    seen = class_weights(_seen(planes, recipe), pixels.layout, _SEEN, 1)[:, 0]
     return _reduced(pixels, tables, shares, seen, recipe)
 
 

@@ -111,7 +111,7 @@ def test_gathered_and_indexed_pixels_give_the_same_bits(n, seed):
     cells = np.sort(rng.choice(200, n, replace=False))
     weights = np.where(rng.uniform(size=n) < 0.6, 1, rng.uniform(0.01, 0.99, n)).astype("float32")
     index = runs_and_edges(cells, weights)
-    first, valid = summarise(raster, np.nan, *index, QUANTILES, False)
+    first, valid = summarise(raster, np.nan, index, QUANTILES, False)
     gathered = np.concatenate([raster[index[1]], raster[index[4]]])
     shares = np.concatenate([np.ones(index[1].size, "float32"), index[5]])
     second, other = summarise_flat(gathered, np.nan, np.array([0, n]), shares, QUANTILES, False)
@@ -124,7 +124,7 @@ def test_class_weights():
     position = np.full(256, -1)
     position[[0, 4]] = [0, 1]
     weights = np.array([0.5, 1, 0.25, 1], "float32")
-    found = class_weights(raster, *runs_and_edges(np.arange(4), weights), position, 2)
+    found = class_weights(raster, runs_and_edges(np.arange(4), weights), position, 2)
     assert found.tolist() == [[0.5, 1.25]]
     flat = class_weights_flat(raster, np.array([0, 4]), weights, position, 2)
     assert flat.tolist() == [[0.5, 1.25]]
