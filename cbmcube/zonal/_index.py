@@ -140,7 +140,8 @@ def build_index(
     parcels: BlockParcels, block: Block, lattice: Lattice, rule: PixelRule
 ) -> BlockIndex:
     """Build the index of one block; parcels are seen whole, whatever the block cuts off."""
-    geometries = shapely.from_wkb(np.array(parcels.wkb, dtype=object))
+    # Where a ring starts and which way it runs must not move a coverage by a rounding.
+    geometries = shapely.normalize(shapely.from_wkb(np.array(parcels.wkb, dtype=object)))
     if parcels.buffer.any():
         geometries = shapely.buffer(geometries, parcels.buffer)
     pixels = pixel_weights(lattice.to_pixels(geometries), lattice.shape, rule)

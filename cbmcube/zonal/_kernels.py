@@ -124,6 +124,31 @@ def summarise_flat(
 
 
 @njit(nogil=True, cache=True)
+def expand(
+    pixels: Pixels,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Write out runs and edges: where each parcel's pixels start, their cells and weights."""
+    run_start, run_cell, run_length, edge_start, edge_cell, edge_weight = pixels
+    parcels = run_start.size - 1
+    n = run_length.sum() + edge_cell.size
+    start = np.zeros(parcels + 1, np.int64)
+    cells = np.empty(n, np.int64)
+    weights = np.ones(n, np.float32)
+    k = 0
+    for i in range(parcels):
+        for r in range(run_start[i], run_start[i + 1]):
+            for cell in range(run_cell[r], run_cell[r] + run_length[r]):
+                cells[k] = cell
+                k += 1
+        for e in range(edge_start[i], edge_start[i + 1]):
+            cells[k] = edge_cell[e]
+            weights[k] = edge_weight[e]
+            k += 1
+        start[i + 1] = k
+    return start, cells, weights
+
+
+@njit(nogil=True, cache=True)
 def _largest(
     run_start: NDArray[np.int64], run_length: NDArray[np.int32], edge_start: NDArray[np.int64]
 ) -> int:

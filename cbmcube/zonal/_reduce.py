@@ -20,7 +20,7 @@ from cbmcube.zonal._assign import Assignment, block_parcels
 from cbmcube.zonal._coverage import PIXEL_RULES, PixelRule
 from cbmcube.zonal._graph import GridWork, build_arrays
 from cbmcube.zonal._node import ClassBand, Node, read_nodes, time_axis
-from cbmcube.zonal._statistics import DEFAULT_STATISTICS, plan_statistics
+from cbmcube.zonal._statistics import DEFAULT_STATISTICS, Statistic, plan_statistics
 from cbmcube.zonal._tasks import Layout, Recipe
 from cbmcube.zonal._vector_cube import vector_cube
 
@@ -35,7 +35,7 @@ def reduce_parcels(
     cube: xr.Dataset | xr.DataTree,
     parcels: gpd.GeoDataFrame,
     *,
-    statistics: Iterable[str] | str = DEFAULT_STATISTICS,
+    statistics: Iterable[Statistic] | Statistic = DEFAULT_STATISTICS,
     pixels: PixelRule = "exact",
     buffer: float | None = None,
     percentiles: Percentiles = "weighted",
@@ -56,7 +56,10 @@ def reduce_parcels(
         Polygons with a CRS; the index (unique) names them.
     statistics
         Any of ``count`` (sum of pixel weights), ``mean``, ``std`` (population),
-        ``min``, ``max``, ``median`` and percentiles such as ``p25`` or ``p2.5``.
+        ``min``, ``max``, ``median``, percentiles such as ``p25`` or ``p2.5``, and functions
+        of your own: ``def name(values, weights): ...`` gets the valid pixels of one parcel
+        on one date (float64, at least one) and returns a number. Functions run once for
+        each parcel, date and band: far slower than the rest.
     pixels
         Which pixels belong to a parcel: ``exact`` weights each by the covered share of
         its area; ``centre``, ``all_touched`` and ``inside`` take whole pixels.

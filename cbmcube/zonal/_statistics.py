@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cbmcube.exceptions import UnknownStatisticError
+
+Reducer = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+"""A user's own statistic of the valid values and their weights, both of length 1 or more."""
+
+Statistic = str | Reducer
 
 MOMENTS = ("count", "mean", "std", "min", "max")
 """Statistics that need no sorting, in the order in which the kernel writes them."""
@@ -17,38 +25,62 @@ DEFAULT_STATISTICS = ("count", "mean", "std", "min", "max", "p25", "p50", "p75")
 
 @dataclass(frozen=True, slots=True)
 class StatisticsPlan:
-    """The columns a kernel computes, and which of them answer the request."""
+    """The columns that are computed, and which of them answer the request."""
 
     names: tuple[str, ...]
     """Names as asked for, in the user's order."""
     quantiles: tuple[float, ...]
     """Distinct quantiles to compute, 0 to 1, ascending."""
+    reducers: tuple[Reducer, ...]
+    """The user's own functions."""
     columns: tuple[int, ...]
-    """For each name, its column in the kernel's output (moments, then quantiles)."""
+    """For each name, its column: moments come first, then quantiles, then reducers."""
 
 
-def plan_statistics(statistics: Iterable[str] | str) -> StatisticsPlan:
+def plan_statistics(statistics: Iterable[Statistic] | Statistic) -> StatisticsPlan:
     """Check the names of statistics and plan their computation.
+
+    A function among them is the user's own; its ``__name__`` is the statistic's.
 
     Raises
     ------
     UnknownStatisticError
         If a name is unknown, a name repeats, or there is none.
     """
-    names = (statistics,) if isinstance(statistics, str) else tuple(statistics)
+    alone = isinstance(statistics, str) or callable(statistics)
+    given = (statistics,) if alone else tuple(statistics)  # type: ignore[arg-type]
+    names = tuple(map(_name, given))
     if not names or len(set(names)) < len(names):
         raise UnknownStatisticError(
             "statistics must be named, each once",
             given=", ".join(names) or "none",
             hint="name at least one statistic and no statistic twice",
         )
-    wanted = {name: _quantile(name) for name in names if name not in MOMENTS}
-    quantiles = tuple(sorted(set(wanted.values())))
-    columns = tuple(
-        MOMENTS.index(name) if name in MOMENTS else len(MOMENTS) + quantiles.index(wanted[name])
-        for name in names
+    reducers = {name: own for name, own in zip(names, given, strict=True) if callable(own)}
+    built_in = [name for name in names if name not in reducers]
+    ranks = {name: _quantile(name) for name in built_in if name not in MOMENTS}
+    quantiles = tuple(sorted(set(ranks.values())))
+    column = {name: number for number, name in enumerate(MOMENTS)}
+    column |= {name: len(MOMENTS) + quantiles.index(rank) for name, rank in ranks.items()}
+    first = len(MOMENTS) + len(quantiles)
+    column |= {name: first + number for number, name in enumerate(reducers)}
+    return StatisticsPlan(
+        names, quantiles, tuple(reducers.values()), tuple(column[name] for name in names)
     )
-    return StatisticsPlan(names, quantiles, columns)
+
+
+def _name(statistic: object) -> str:
+    if isinstance(statistic, str):
+        return statistic
+    name = getattr(statistic, "__name__", "")
+    if not callable(statistic) or not name.isidentifier():
+        raise UnknownStatisticError(
+            "a statistic is a name, or a function that has one",
+            given=repr(statistic),
+            allowed=", ".join((*MOMENTS, "median", "p0 … p100", "a named function")),
+            hint="write your own with def name(values, weights): ...",
+        )
+    return str(name)
 
 
 def _quantile(name: str) -> float:
@@ -60,6 +92,6 @@ def _quantile(name: str) -> float:
             f"there is no statistic {name!r}",
             given=repr(name),
             allowed=", ".join((*MOMENTS, "median", "p0 … p100 (percentiles, such as p25 or p2.5)")),
-            hint="choose statistics from this list",
+            hint="choose statistics from this list, or pass a function of your own",
         )
     return float(match[1]) / 100

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbmcube.zonal._index import BlockIndex, InnerPixels, StraddlingPixels
-from cbmcube.zonal._kernels import class_weights, class_weights_flat, summarise, summarise_flat
+from cbmcube.zonal._kernels import (
+    class_weights,
+    class_weights_flat,
+    expand,
+    summarise,
+    summarise_flat,
+)
 from cbmcube.zonal._node import ClassBand
 from cbmcube.zonal._statistics import StatisticsPlan
 
@@ -85,6 +91,12 @@ def _reduce_inner(pixels: InnerPixels, planes: dict[str, NDArray[Any]], recipe: 
         name: summarise(planes[name], nodata, pixels.layout, quantiles, recipe.merge_ties)
         for name, nodata in recipe.bands.items()
     }
+    if recipe.plan.reducers:
+        start, cells, weights = expand(pixels.layout)
+        tables = {
+            name: _with_reducers(table, planes[name][cells], nodata, start, weights, recipe)
+            for (name, table), nodata in zip(tables.items(), recipe.bands.values(), strict=True)
+        }
     shares = {
         band.name: class_weights(
             planes[band.name],
@@ -106,6 +118,11 @@ def _reduce_flat(pixels: _Gathered, values: dict[str, NDArray[Any]], recipe: Rec
         name: summarise_flat(values[name], nodata, start, weights, quantiles, recipe.merge_ties)
         for name, nodata in recipe.bands.items()
     }
+    if recipe.plan.reducers:
+        tables = {
+            name: _with_reducers(table, values[name], nodata, start, weights, recipe)
+            for (name, table), nodata in zip(tables.items(), recipe.bands.values(), strict=True)
+        }
     shares = {
         band.name: class_weights_flat(
             values[band.name],
@@ -118,6 +135,27 @@ def _reduce_flat(pixels: _Gathered, values: dict[str, NDArray[Any]], recipe: Rec
     }
     seen = class_weights_flat(_seen(values, recipe), start, weights, _SEEN, 1)[:, 0]
     return _reduced(pixels, tables, shares, seen, recipe)
+
+
+def _with_reducers(
+    table: tuple[NDArray[np.float64], NDArray[np.int32]],
+    values: NDArray[Any],
+    nodata: float,
+    start: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    recipe: Recipe,
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Add a column for each of the user's functions: parcel by parcel, slower, as exact."""
+    known, n_valid = table
+    own = np.full((start.size - 1, len(recipe.plan.reducers)), np.nan)
+    present = _present(values, nodata)
+    for parcel in np.flatnonzero(n_valid):
+        mine = slice(start[parcel], start[parcel + 1])
+        kept = present[mine]
+        some, shares = values[mine][kept].astype(float), weights[mine][kept].astype(float)
+        for column, reducer in enumerate(recipe.plan.reducers):
+            own[parcel, column] = reducer(some, shares)
+    return np.concatenate([known, own], axis=1), n_valid
 
 
 def _reduced(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 
 import dask
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterstats
 import shapely
@@ -35,7 +37,10 @@ ORACLE = {"count": "count", "mean": "mean", "std": "stdev", "min": "min", "max":
 @pytest.mark.filterwarnings("ignore:.*lie outside:cbmcube.warnings.OutsideParcelsWarning")
 def test_equals_exactextract_for_every_kind_of_polygon(noise, bounds):
     """Sub-pixel, sliver, ring, multipart, straddling, partly outside: 1e-6 relative."""
-    parcels = make_parcels(random_polygons(1500, bounds=bounds))
+    shapes = random_polygons(5200, bounds=bounds)
+    shapes += random_polygons(40, bounds=bounds, seed=9, largest=2500.0)  # larger than a chunk
+    parcels = make_parcels(shapes)
+    assert len(parcels) > 5000
     stats = cbm.reduce_parcels(make_cube(noise), parcels).compute()
     for date in range(3):
         source = NumPyRasterSource(noise[date], **GROUND)
@@ -291,3 +296,90 @@ def test_inputs_are_left_alone(noise):
     cbm.reduce_parcels(cube, parcels).compute()
     assert cube.identical(before)
     assert parcels.equals(geometry)
+
+
+def test_ring_direction_and_first_vertex_change_no_bit(noise):
+    inner = (500_300, 5_397_300, 503_700, 5_399_700)
+    parcels = make_parcels(random_polygons(80, bounds=inner, seed=11))
+    turned = parcels.set_geometry(shapely.reverse(parcels.geometry.array))
+    cube = make_cube(noise)
+    expected = cbm.reduce_parcels(cube, parcels).compute()
+    found = cbm.reduce_parcels(cube, turned).compute()
+    np.testing.assert_array_equal(found.B.values, expected.B.values)
+
+
+def spread(values, weights):
+    """A user's own statistic."""
+    return values.max() - values.min() + 0 * weights.sum()
+
+
+def weighted_mean(values, weights):
+    return (values * weights).sum() / weights.sum()
+
+
+def test_functions_of_the_user_stand_beside_the_rest(noise):
+    """Straddling parcels too; lazy as everything else."""
+    inner = (500_300, 5_397_300, 503_700, 5_399_700)
+    parcels = make_parcels(random_polygons(60, bounds=inner, seed=13))
+    asked = ["p50", spread, "mean", weighted_mean, "min", "max"]
+    stats = cbm.reduce_parcels(make_cube(noise), parcels, statistics=asked).compute()
+    names = ["p50", "spread", "mean", "weighted_mean", "min", "max"]
+    assert stats.statistic.values.tolist() == names
+    table = {name: stats.B.sel(statistic=name).values for name in names}
+    np.testing.assert_allclose(table["spread"], table["max"] - table["min"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(table["weighted_mean"], table["mean"], rtol=1e-6)
+    with pytest.raises(UnknownStatisticError, match="a function that has one"):
+        cbm.reduce_parcels(make_cube(noise), parcels, statistics=[lambda _v, _w: 0])
+
+
+def test_percentiles_of_exactextract_by_name(noise):
+    inner = (500_300, 5_397_300, 503_700, 5_399_700)
+    parcels = make_parcels(random_polygons(300, bounds=inner, seed=17))
+    ties = np.round(noise)
+    names = {"p25": 0.25, "p50": 0.5, "p90": 0.9}
+    stats = cbm.reduce_parcels(
+        make_cube(ties), parcels, statistics=list(names), percentiles="exactextract"
+    ).compute()
+    source = NumPyRasterSource(ties[0].astype(float), **GROUND)
+    found = exact_extract(
+        source, parcels, [f"quantile(q={q})" for q in names.values()], output="pandas"
+    )
+    for name, column in zip(names, found.columns, strict=True):
+        mine = stats.B.isel(time=0).sel(statistic=name).values
+        np.testing.assert_allclose(mine, found[column].to_numpy(dtype=float), rtol=1e-6)
+    with pytest.raises(OptionError, match="weighted, exactextract"):
+        cbm.reduce_parcels(make_cube(noise), parcels, percentiles="median")
+
+
+def test_integers_with_a_nodata_number_are_read_as_they_are():
+    values = np.random.default_rng(5).integers(0, 50, (1, 300, 400)).astype("uint16")
+    cube = make_cube(values)
+    cube["B"].attrs["nodata"] = 0
+    parcels = make_parcels([shapely.Point(502_003, 5_398_507).buffer(200)])
+    stats = cbm.reduce_parcels(cube, parcels, statistics=["mean", "count"]).compute()
+    masked = np.where(values[0] == 0, np.nan, values[0].astype(float))
+    source = NumPyRasterSource(masked, **GROUND)
+    found = exact_extract(source, parcels, ["mean", "count"], output="pandas")
+    expected = [found["mean"][0], found["count"][0]]
+    np.testing.assert_allclose(stats.B.values.ravel(), expected, rtol=1e-6)
+    assert float(stats.observed.item()) < 1
+
+
+def test_a_cached_index_gives_the_same_bits_and_a_torn_one_is_built_again(
+    noise, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CBMCUBE_CACHE", str(tmp_path))
+    inner = (500_300, 5_397_300, 503_700, 5_399_700)
+    parcels = make_parcels(random_polygons(60, bounds=inner, seed=19))
+    cold = cbm.reduce_parcels(make_cube(noise), parcels).compute()
+    files = sorted(tmp_path.glob("*.npz"))
+    assert files
+    first = make_parcels([shapely.box(501_000, 5_397_100, 501_050, 5_397_150)])
+    more = gpd.GeoDataFrame(pd.concat([first.set_axis(["new"]), parcels]), crs=parcels.crs)
+    warm = cbm.reduce_parcels(make_cube(noise), more).compute()
+    np.testing.assert_array_equal(warm.B.sel(parcel=parcels.index.values), cold.B)
+    for path in files:
+        path.write_bytes(b"torn")
+    np.testing.assert_array_equal(cbm.reduce_parcels(make_cube(noise), parcels).compute().B, cold.B)
+    monkeypatch.setenv("CBMCUBE_CACHE", "")
+    np.testing.assert_array_equal(cbm.reduce_parcels(make_cube(noise), parcels).compute().B, cold.B)
