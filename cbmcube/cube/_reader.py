@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import rasterio.errors
-from odc.loader import RasterLoadParams, RasterSource, RioDriver
+from odc.loader import RasterLoadParams, RasterSource, reader_driver
 
 from cbmcube.exceptions import ReadError
 
@@ -30,7 +30,11 @@ class NamingReader:
             ) from error
 
 
-class NamingDriver(RioDriver):
+# odc-loader 0.5 keeps the class to itself and hands out an instance.
+_RasterioDriver: Any = type(reader_driver("rio"))
+
+
+class NamingDriver(_RasterioDriver):  # type: ignore[misc]  # a class found at run time
     """odc-loader's rasterio driver, wrapped in `NamingReader`."""
 
     def open(self, src: RasterSource, ctx: Any) -> Any:

@@ -138,7 +138,12 @@ def _whole(path: str | os.PathLike[str], write: Callable[[str], Any]) -> Path:
     """Write beside `path`, then rename, so that readers never meet half a file."""
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}-", dir=final.parent) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=f".{final.name}-",
+        dir=final.parent,
+        # When a chunk fails, threads of Dask may still be writing others into the folder.
+        ignore_cleanup_errors=True,
+    ) as folder:
         temporary = Path(folder) / final.name
         write(os.fspath(temporary))
         if final.is_dir():

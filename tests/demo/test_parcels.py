@@ -109,7 +109,8 @@ def test_each_parcel_lies_whole_in_the_tiles_of_its_zone(size, seed):
         boxes = []
         for tile in zone.tiles:
             place = zone.transform(tile.window, 10)
-            east, south = place @ (tile.window.columns, tile.window.rows)
+            east = place.c + place.a * tile.window.columns
+            south = place.f + place.e * tile.window.rows
             boxes.append(shapely.box(place.c, south, east, place.f))
         own = valid[inside].to_crs(zone.epsg)
         assert own.within(shapely.union_all(boxes)).all()
