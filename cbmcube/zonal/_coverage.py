@@ -45,8 +45,9 @@ class PixelWeights:
         Position of the parcel among the geometries.
     row, column : int64
         Pixel on the grid's lattice; may lie outside the grid.
-    weight : float64
-        1, or the covered share of the pixel under the rule ``exact``.
+    weight : float32
+        1, or the covered share of the pixel under the rule ``exact``, in the precision in
+        which exactextract finds it.
     """
 
     __slots__ = ("column", "parcel", "row", "weight")
@@ -56,7 +57,7 @@ class PixelWeights:
         parcel: NDArray[np.int64],
         row: NDArray[np.int64],
         column: NDArray[np.int64],
-        weight: NDArray[np.float64],
+        weight: NDArray[np.float32],
     ) -> None:
         self.parcel = parcel
         self.row = row
@@ -69,7 +70,7 @@ class PixelWeights:
         parcel: NDArray[np.int64],
         row: NDArray[np.int64],
         column: NDArray[np.int64],
-        weight: NDArray[np.float64],
+        weight: NDArray[np.float32],
     ) -> PixelWeights:
         """Bring pixels into the order of parcel, row and column."""
         order = np.lexsort((column, row, parcel))
@@ -130,7 +131,7 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
     )
     sizes = found["cell_id"].map(len).to_numpy()
     cells = np.concatenate(found["cell_id"].to_numpy()).astype(np.int64)
-    weights = np.concatenate(found["coverage"].to_numpy()).astype(np.float64)
+    weights = np.concatenate(found["coverage"].to_numpy()).astype(np.float32)
     parcel = np.repeat(kept, sizes)
     touched = weights > 0.0
     row, column = np.divmod(cells[touched], columns)
@@ -148,7 +149,7 @@ def _centred(pixels: PixelWeights, geometries: NDArray[Any]) -> PixelWeights:
         -(pixels.row[edge] + 0.5) - _NUDGE,
     )
     kept = pixels.where(inside)
-    kept.weight = np.ones(kept.parcel.size)
+    kept.weight = np.ones(kept.parcel.size, np.float32)
     return kept
 
 
@@ -162,7 +163,7 @@ def _touched(geometries: NDArray[Any]) -> PixelWeights:
     if not parts:
         return _none()
     parcel, row, column = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return PixelWeights.sort(parcel, row, column, np.ones(parcel.size))
+    return PixelWeights.sort(parcel, row, column, np.ones(parcel.size, np.float32))
 
 
 def _touch_one(
@@ -186,4 +187,4 @@ def _touch_one(
 
 def _none() -> PixelWeights:
     empty = np.empty(0, np.int64)
-    return PixelWeights(empty, empty, empty, np.empty(0, np.float64))
+    return PixelWeights(empty, empty, empty, np.empty(0, np.float32))

@@ -189,7 +189,7 @@ def _inner(
         run_length=length,
         edge_start=_starts(position[edge.parcel], size),
         edge_cell=_cells(edge, block),
-        edge_weight=edge.weight.astype(np.float32),
+        edge_weight=edge.weight,
     )
 
 
@@ -224,5 +224,5 @@ def _straddling(
         owner=numbers[mine.parcel],
         cell=_cells(mine, block),
         order=mine.row * lattice.shape[1] + mine.column,
-        weight=mine.weight.astype(np.float32),
+        weight=mine.weight,
     )

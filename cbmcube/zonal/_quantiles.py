@@ -8,6 +8,7 @@ a histogram finds those that the windows meet, and only they are sorted.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ def window_quantiles(
     while count < n and count < MOST_BINS:
         count *= 2
     scale = (count - 1) / (high - low)
+    if not math.isfinite(scale):  # the range is too small to divide by
+        scale = 0.0
     histogram = np.zeros(count, np.float64)
     for k in range(whole):
         b = int((values[k] - low) * scale)
@@ -64,7 +67,9 @@ def window_quantiles(
             _sort(near_value, near_weight, used)
             last_first, last_last, below = first, last, before
         mean = _window_mean(near_value, near_weight, used, below, left, left + width)
-        out[q] = min(max(mean, low), high)
+        # Rounding must not let a higher quantile fall below a lower one.
+        floor = low if q == 0 else out[q - 1]
+        out[q] = min(max(mean, floor), high)
 
 
 @njit(nogil=True, cache=True)

@@ -69,7 +69,8 @@ def reduce_parcels(
         ``buffer_m`` that `prepare_parcels` writes, else 0.
     percentiles
         ``weighted``: our definition (see Notes). ``exactextract``: that library's, which
-        merges equal values first; for comparisons.
+        merges equal values first; for comparisons. (On integer rasters that library
+        also cuts off decimals, which is not done here.)
 
     Returns
     -------
