@@ -20,13 +20,13 @@ class Assignment:
 
     Attributes
     ----------
-    crs_of : object array (parcel,)
-        The CRS in which a parcel is read; None where no grid covers it.
+    choice : int64 array (parcel,)
+        Position in `projected` of the CRS in which a parcel is read, -1 for none.
     projected : dict
         For each CRS, the geometries of all parcels in it.
     """
 
-    __slots__ = ("crs_of", "projected")
+    __slots__ = ("choice", "projected")
 
     def __init__(self, parcels: gpd.GeoDataFrame, nodes: Sequence[Node]) -> None:
         grounds = _footprints(nodes)
@@ -38,22 +38,19 @@ class Assignment:
         shares = np.stack(
             [_covered_share(self.projected[crs], grounds[crs]) for crs in names], axis=1
         )
-        distances = np.stack([_meridian_distance(parcels, crs) for crs in names], axis=1)
+        distances = _meridian_distances(parcels, names)
         # The largest share wins; between equals the CRS made for that longitude.
         best = np.lexsort((np.round(distances, 9), -np.round(shares, 9)), axis=1)[:, 0]
-        self.crs_of = np.empty(len(parcels), dtype=object)
-        seen = shares[np.arange(len(parcels)), best] > 0
-        for number, crs in enumerate(names):
-            self.crs_of[seen & (best == number)] = crs
+        self.choice = np.where(shares[np.arange(len(parcels)), best] > 0, best, -1)
 
     @property
     def outside(self) -> NDArray[np.bool_]:
         """Parcels that no grid covers."""
-        return np.array([crs is None for crs in self.crs_of], dtype=bool)
+        return np.asarray(self.choice < 0)
 
     def members(self, node: Node) -> NDArray[np.int64]:
         """Return the numbers of the parcels that are read on this node's grid."""
-        return np.flatnonzero(np.array([own == node.crs for own in self.crs_of], dtype=bool))
+        return np.flatnonzero(self.choice == list(self.projected).index(node.crs))
 
 
 def _footprints(nodes: Sequence[Node]) -> dict[CRS, Any]:
@@ -76,14 +73,18 @@ def _covered_share(geometries: NDArray[Any], ground: Any) -> NDArray[np.float64]
     return share
 
 
-def _meridian_distance(parcels: gpd.GeoDataFrame, crs: CRS) -> NDArray[np.float64]:
-    """Return how far, in degrees, parcels lie from the middle of a CRS's area of use."""
-    area = crs.proj.area_of_use
-    if area is None:
-        return np.zeros(len(parcels))
-    outlines = parcels.geometry.to_crs("EPSG:4326")
-    middle = (outlines.bounds["minx"] + outlines.bounds["maxx"]).to_numpy() / 2
-    return np.nan_to_num(np.abs(middle - (area.west + area.east) / 2), nan=0.0)
+def _meridian_distances(parcels: gpd.GeoDataFrame, systems: Sequence[CRS]) -> NDArray[np.float64]:
+    """Return how far, in degrees, parcels lie from the middle of each CRS's area of use."""
+    distances = np.zeros((len(parcels), len(systems)))
+    if len(systems) == 1:  # nothing to choose between
+        return distances
+    bounds = parcels.geometry.to_crs("EPSG:4326").bounds
+    middle = ((bounds["minx"] + bounds["maxx"]) / 2).to_numpy()
+    for number, crs in enumerate(systems):
+        area = crs.proj.area_of_use
+        if area is not None:
+            distances[:, number] = np.abs(middle - (area.west + area.east) / 2)
+    return np.nan_to_num(distances)
 
 
 def block_parcels(

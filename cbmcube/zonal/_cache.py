@@ -67,15 +67,9 @@ def cache_folder() -> Path | None:
 
 
 def _key(parcels: BlockParcels, block: Block, lattice: Lattice, rule: PixelRule) -> str:
-    digest = hashlib.sha256()
-    facts = (_FORMAT, version("exactextract"), version("shapely"), rule)
-    digest.update(repr((*facts, dataclasses.astuple(block), dataclasses.astuple(lattice))).encode())
-    digest.update(parcels.straddles.tobytes())
-    digest.update(parcels.buffer.tobytes())
-    for wkb in parcels.wkb:
-        digest.update(len(wkb).to_bytes(8, "little"))
-        digest.update(wkb)
-    return digest.hexdigest()
+    engine = (_FORMAT, version("exactextract"), version("shapely"))
+    place = (dataclasses.astuple(block), dataclasses.astuple(lattice))
+    return hashlib.sha256(repr((*engine, rule, *place, parcels.digest)).encode()).hexdigest()
 
 
 def _renumbered(index: BlockIndex, parcels: BlockParcels) -> BlockIndex:

@@ -7,6 +7,7 @@ that straddle blocks the block only knows its own pixels, and one owner finishes
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,6 +135,17 @@ class BlockParcels:
     """Whether a parcel may have pixels in another block."""
     buffer: NDArray[np.float64]
     """Distance to widen (or narrow, if negative) each geometry, in units of the CRS."""
+
+    @property
+    def digest(self) -> str:
+        """A hash of everything but the numbers of the parcels."""
+        found = hashlib.sha256(b"".join(self.wkb))  # WKB says itself where it ends
+        found.update(self.straddles.tobytes())
+        found.update(self.buffer.tobytes())
+        return found.hexdigest()
+
+    def __dask_tokenize__(self) -> tuple[str, bytes]:
+        return self.digest, self.parcel.tobytes()
 
 
 def build_index(

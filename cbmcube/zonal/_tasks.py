@@ -106,7 +106,9 @@ def _reduce_inner(pixels: InnerPixels, planes: dict[str, NDArray[Any]], recipe: 
         )
         for band in recipe.classes
     }
-    seen = class_weights(_seen(planes, recipe), pixels.layout, _SEEN, 1)[:, 0]
+    seen = _counted(tables, planes)
+    if seen is None:
+        seen = class_weights(_seen(planes, recipe), pixels.layout, _SEEN, 1)[:, 0]
     return _reduced(pixels, tables, shares, seen, recipe)
 
 
@@ -133,8 +135,21 @@ def _reduce_flat(pixels: _Gathered, values: dict[str, NDArray[Any]], recipe: Rec
         )
         for band in recipe.classes
     }
-    seen = class_weights_flat(_seen(values, recipe), start, weights, _SEEN, 1)[:, 0]
+    seen = _counted(tables, values)
+    if seen is None:
+        seen = class_weights_flat(_seen(values, recipe), start, weights, _SEEN, 1)[:, 0]
     return _reduced(pixels, tables, shares, seen, recipe)
+
+
+def _counted(
+    tables: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]],
+    planes: dict[str, NDArray[Any]],
+) -> NDArray[np.float64] | None:
+    """Return the weight with data where the statistics hold it already: in a sole band's count."""
+    if "observed" in planes or len(tables) != 1:
+        return None
+    ((table, _),) = tables.values()
+    return table[:, 0]
 
 
 def _with_reducers(
