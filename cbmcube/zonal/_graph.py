@@ -24,7 +24,7 @@ from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
 from cbmcube.zonal._tasks import Layout, Recipe, assemble, count_pixels, reduce_block
 
-RESULT_BYTES = 8 << 20
+RESULT_BYTES = 16 << 20
 """Size of the results that one task assembles: large enough that assembling is a small part
 of all tasks, small enough that the pixels of straddling parcels stay few."""
 
