@@ -15,7 +15,7 @@ from cbmcube.catalog import Acquisition
 from cbmcube.cube._grid import crs_text
 from cbmcube.cube._nodata import nodata_number
 from cbmcube.cube._radiometry import Radiometry, agree, calibrate, decide
-from cbmcube.cube._reader import NamingDriver
+from cbmcube.cube._reader import NamingDriver, owned
 from cbmcube.cube._sources import NativeGrid, Source
 from cbmcube.products import Band, Product
 
@@ -111,7 +111,7 @@ def _plain_item(sources: dict[str, Source]) -> pystac.Item:
         plain.add_asset(
             name,
             pystac.Asset(
-                href=asset.get_absolute_href() or asset.href,
+                href=owned(asset.get_absolute_href() or asset.href, item.id, source.key),
                 media_type=asset.media_type,
                 roles=["data"],
                 extra_fields=_projection(source.geobox),

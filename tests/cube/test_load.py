@@ -229,7 +229,7 @@ def test_a_file_that_cannot_be_read_is_named_when_computing_t36(scenes, digital_
     item = scenes.item("a", {"B04": digital_numbers})
     (scenes.folder / "a_B04.tif").unlink()
     cube = cbm.load([item], cbm.CARD_2A, bands="B04")
-    with pytest.raises(ReadError, match="a_B04.tif"):
+    with pytest.raises(ReadError, match="item 'a', asset 'B04' could not be read\n.*a_B04.tif"):
         cube.compute()
 
 
@@ -289,3 +289,13 @@ def test_the_assets_word_on_no_data_wins(scenes, digital_numbers):
     other = scenes.item("b", {"B04": values}, day=5)
     with pytest.raises(BadItemError, match="do not agree which number.*means no data"):
         cbm.load([item, other], cbm.CARD_2A, bands="B04")
+
+
+def test_an_error_tells_no_secret_of_an_address(scenes, digital_numbers):
+    item = scenes.item("a", {"B04": digital_numbers})
+    item.id = "odd #cbmcube=/ id"
+    item.assets["B04"].href = "https://user:secret@127.0.0.1:9/B04.tif?signature=secret"
+    cube = cbm.load([item], cbm.CARD_2A, bands="B04")
+    with pytest.raises(ReadError, match="'odd #cbmcube=/ id', asset 'B04'") as failure:
+        cube.compute(scheduler="synchronous")
+    assert "secret" not in str(failure.value)
