@@ -70,10 +70,16 @@ def find_tools() -> Tools:
     folders += [Path(on_path).resolve().parent] if on_path else []
     needed = ("initdb", "pg_ctl", "createdb")
     for folder in folders:
-        if all((folder / name).is_file() for name in needed):
+        if all((folder / name).is_file() for name in needed) and _has_postgis(folder):
             return Tools(python, folder)
-    message = "no PostgreSQL server: install postgresql-15-postgis-3"
+    message = "no PostgreSQL server with PostGIS: install postgresql-15-postgis-3"
     raise MissingServiceError(message)
+
+
+def _has_postgis(folder: Path) -> bool:
+    """Return whether the extension lies where the server below `folder` looks for it."""
+    shared = (folder.parent / "share", Path("/usr/share/postgresql") / folder.parent.name)
+    return any((place / "extension" / "postgis.control").is_file() for place in shared)
 
 
 @contextlib.contextmanager
