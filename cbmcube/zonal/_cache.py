@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import tempfile
 from importlib.metadata import version
@@ -23,6 +24,8 @@ from cbmcube.zonal._index import (
     build_index,
 )
 
+_log = logging.getLogger(__name__)
+
 ENVIRONMENT = "CBMCUBE_CACHE"
 """Variable that names the folder of the cache; an empty one switches the cache off."""
 
@@ -40,8 +43,8 @@ def cached_index(
 ) -> BlockIndex:
     """Return the index of a block, from the cache if it was built before.
 
-    A file that cannot be read is built again; a folder that cannot be written is no error,
-    because the cache saves time and nothing else.
+    A file that cannot be read is built again; a folder that cannot be written is no error
+    but a line in the log (level INFO), because the cache saves time and nothing else.
     """
     folder = cache_folder()
     if folder is None:
@@ -114,8 +117,8 @@ def _write(path: Path, index: BlockIndex) -> None:
             np.savez(file, **arrays)
         Path(file.name).replace(path)
         _prune(path.parent)
-    except OSError:
-        return
+    except OSError as error:
+        _log.info("the pixel index was not kept in %s: %s", path.parent, error)
 
 
 def _prune(folder: Path) -> None:

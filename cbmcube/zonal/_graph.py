@@ -22,7 +22,8 @@ from cbmcube.zonal._cache import cached_index
 from cbmcube.zonal._coverage import PixelRule
 from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
-from cbmcube.zonal._tasks import Layout, Recipe, assemble, count_pixels, reduce_block
+from cbmcube.zonal._numbers import Recipe
+from cbmcube.zonal._tasks import Layout, assemble, count_pixels, reduce_block
 
 RESULT_BYTES = 16 << 20
 """Size of the results that one task assembles: large enough that assembling is a small part

@@ -20,8 +20,9 @@ from cbmcube.zonal._assign import Assignment, block_parcels
 from cbmcube.zonal._coverage import PIXEL_RULES, PixelRule
 from cbmcube.zonal._graph import GridWork, build_arrays
 from cbmcube.zonal._node import ClassBand, Node, read_nodes, time_axis
+from cbmcube.zonal._numbers import Recipe
 from cbmcube.zonal._statistics import DEFAULT_STATISTICS, Statistic, plan_statistics
-from cbmcube.zonal._tasks import Layout, Recipe
+from cbmcube.zonal._tasks import Layout
 from cbmcube.zonal._vector_cube import vector_cube
 
 Percentiles = Literal["weighted", "exactextract"]
