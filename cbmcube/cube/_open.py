@@ -51,8 +51,9 @@ def open_grid(
     reasons: list[dict[str, Radiometry]] = [{} for _ in here]
     for band in grid.bands:
         decisions = [_plane_radiometry(a, band, sources, offset) for a in here]
-        for plane, decision in zip(reasons, decisions, strict=True):
-            plane[band.name] = decision
+        if band.kind != "classes":
+            for plane, decision in zip(reasons, decisions, strict=True):
+                plane[band.name] = decision
         cube[band.name] = _band_values(
             raw[band.name], band, decisions, nodata_number(band, grid.sources)
         )
@@ -158,11 +159,7 @@ def _band_values(
 
 def _summary(plane: dict[str, Radiometry]) -> str:
     """Describe the radiometry of a plane, once for all bands that share it."""
-    texts = {
-        name: str(decision)
-        for name, decision in plane.items()
-        if "class codes" not in str(decision)
-    }
+    texts = {name: str(decision) for name, decision in plane.items()}
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))
     return "; ".join(f"{name}: {text}" for name, text in texts.items())

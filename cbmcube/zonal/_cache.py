@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,14 @@ def _renumbered(index: BlockIndex, parcels: BlockParcels) -> BlockIndex:
 
 def _read(path: Path) -> BlockIndex | None:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because NumPy 2.4 leaves a file open that proves not to be an archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             index = BlockIndex(
                 InnerPixels(**_part(stored, "inner")),
                 StraddlingPixels(**_part(stored, "straddling")),
             )
         os.utime(path)
-    except (OSError, ValueError, KeyError, EOFError, TypeError):
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
         return None
     return index
 

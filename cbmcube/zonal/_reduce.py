@@ -106,9 +106,9 @@ def reduce_parcels(
     -----
     Weighted percentiles follow Akinshin, "Weighted quantile estimators" (2023), type 7
     with Kish's effective sample size: independent of the order among equal values, and
-    equal to NumPy's ``linear`` where all weights are equal. Sums are taken in float64
-    over a parcel's pixels in raster order, so that chunks, workers and other parcels
-    never change a result.
+    equal to NumPy's ``linear`` where all weights are equal. Sums are taken in float64,
+    over a parcel's whole pixels and then its edge pixels, each in raster order; so
+    chunks, workers and other parcels never change a result.
 
     Examples
     --------

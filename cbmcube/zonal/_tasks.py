@@ -47,7 +47,7 @@ def reduce_block(
 def finish_straddling(
     pieces: Sequence[StraddlingPixels], values: Sequence[dict[str, NDArray[Any]]], recipe: Recipe
 ) -> Reduced | None:
-    """Finish parcels whose pixels lie in several blocks, in raster order, by the same path."""
+    """Finish parcels whose pixels lie in several blocks, in the order of the kernels."""
     if not sum(piece.parcel.size for piece in pieces):
         return None
     parcel, first = np.unique(np.concatenate([piece.parcel for piece in pieces]), return_index=True)

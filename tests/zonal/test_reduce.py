@@ -308,9 +308,9 @@ def test_ring_direction_and_first_vertex_change_no_bit(noise):
     np.testing.assert_array_equal(found.B.values, expected.B.values)
 
 
-def spread(values, weights):
+def spread(values, _weights):
     """A user's own statistic."""
-    return values.max() - values.min() + 0 * weights.sum()
+    return values.max() - values.min()
 
 
 def weighted_mean(values, weights):
@@ -378,8 +378,8 @@ def test_a_cached_index_gives_the_same_bits_and_a_torn_one_is_built_again(
     more = gpd.GeoDataFrame(pd.concat([first.set_axis(["new"]), parcels]), crs=parcels.crs)
     warm = cbm.reduce_parcels(make_cube(noise), more).compute()
     np.testing.assert_array_equal(warm.B.sel(parcel=parcels.index.values), cold.B)
-    for path in files:
-        path.write_bytes(b"torn")
+    for number, path in enumerate(files):  # another kind of file, or cut off by a crash
+        path.write_bytes(b"torn" if number % 2 else path.read_bytes()[:-100])
     np.testing.assert_array_equal(cbm.reduce_parcels(make_cube(noise), parcels).compute().B, cold.B)
     monkeypatch.setenv("CBMCUBE_CACHE", "")
     np.testing.assert_array_equal(cbm.reduce_parcels(make_cube(noise), parcels).compute().B, cold.B)
