@@ -14,6 +14,10 @@ from odc.geo.crs import CRS
 from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
 
+_STRIPE = 64
+"""Rows of pixels within which parcels are taken from left to right: what lies close together
+is read together, and the order does not depend on the user's."""
+
 
 class Assignment:
     """Parcels, each given to one CRS of the cube, with geometries in that CRS.
@@ -105,25 +109,46 @@ def block_parcels(
         ~(shapely.is_empty(geometries[numbers]) | shapely.is_missing(geometries[numbers]))
     ]
     window = _pixel_windows(node, geometries[numbers], np.maximum(buffer[numbers], 0.0))
+    near = np.lexsort((window[:, 2], window[:, 0] // _STRIPE))
+    numbers, window = numbers[near], window[near]
     _, rows, columns = node.chunks
     first_i, last_i = _chunk_range(window[:, 0], window[:, 1], rows)
     first_j, last_j = _chunk_range(window[:, 2], window[:, 3], columns)
     straddles = (first_i != last_i) | (first_j != last_j)
     wkb = shapely.to_wkb(geometries[numbers])
-    for i, j, block in node.blocks():
-        here = (first_i <= i) & (i <= last_i) & (first_j <= j) & (j <= last_j)
-        if here.any():
-            yield (
-                i,
-                j,
-                block,
-                BlockParcels(
-                    wkb=list(wkb[here]),
-                    parcel=numbers[here],
-                    straddles=straddles[here],
-                    buffer=buffer[numbers[here]],
-                ),
-            )
+    blocks = {(i, j): block for i, j, block in node.blocks()}
+    for (i, j), here in _members(first_i, last_i, first_j, last_j, len(columns)):
+        yield (
+            i,
+            j,
+            blocks[i, j],
+            BlockParcels(
+                wkb=list(wkb[here]),
+                parcel=numbers[here],
+                straddles=straddles[here],
+                buffer=buffer[numbers[here]],
+            ),
+        )
+
+
+def _members(
+    first_i: NDArray[np.int64],
+    last_i: NDArray[np.int64],
+    first_j: NDArray[np.int64],
+    last_j: NDArray[np.int64],
+    columns: int,
+) -> Iterator[tuple[tuple[int, int], NDArray[np.int64]]]:
+    """Yield each block that the ranges of blocks meet, with the positions of those ranges."""
+    high, wide = np.maximum(last_i - first_i + 1, 0), np.maximum(last_j - first_j + 1, 0)
+    size = high * wide
+    owner = np.repeat(np.arange(size.size), size)
+    within = np.arange(owner.size) - np.repeat(np.cumsum(size) - size, size)
+    i = first_i[owner] + within // wide[owner]
+    block = i * columns + first_j[owner] + within % wide[owner]
+    order = np.argsort(block, kind="stable")
+    met, starts = np.unique(block[order], return_index=True)
+    for number, here in zip(met, np.split(owner[order], starts[1:]), strict=True):
+        yield divmod(int(number), columns), here
 
 
 def _pixel_windows(

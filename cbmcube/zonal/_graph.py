@@ -23,7 +23,13 @@ from cbmcube.zonal._coverage import PixelRule
 from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
 from cbmcube.zonal._numbers import Recipe
-from cbmcube.zonal._tasks import Layout, assemble, count_pixels, reduce_block
+from cbmcube.zonal._tasks import (
+    Layout,
+    assemble,
+    count_pixels,
+    plan_straddling,
+    reduce_block,
+)
 
 RESULT_BYTES = 16 << 20
 """Size of the results that one task assembles: large enough that assembling is a small part
@@ -52,8 +58,8 @@ def build_arrays(
     """Return the lazy result arrays, each chunk some dates of all parcels.
 
     Bands have dims (time, parcel, statistic), ``<class band>_fraction`` (time, parcel,
-    class), ``observed`` (time, parcel), ``n_valid`` (band, time, parcel) and
-    ``n_total`` (band, parcel).
+    class), ``observed`` (time, parcel), ``n_valid`` and, where failed reads are marked,
+    ``n_failed`` (band, time, parcel), and ``n_total`` (band, parcel).
     """
     inputs: list[Any] = [array for work in works for array in _inputs(work)]
     token = tokenize(
@@ -67,9 +73,10 @@ def build_arrays(
     for number, work in enumerate(works):
         _grid_tasks(tasks, sources, work, number, token, rule)
     recipes = [work.recipe for work in works]
+    plans = [(f"plan-{token}", number) for number in range(len(works))]
     spans = _date_spans(layout, times)
     for chunk, span in enumerate(spans):
-        tasks[f"assemble-{token}", chunk] = (assemble, layout, sources[span], recipes)
+        tasks[f"assemble-{token}", chunk] = (assemble, layout, sources[span], plans, recipes)
     graph = HighLevelGraph.from_collections(f"reduce-{token}", tasks, dependencies=inputs)
     arrays = {
         name: _pick(graph, token, name, shape, dtype, spans)
@@ -99,9 +106,10 @@ def _grid_tasks(
     classes = [node.cube[band.name].data.name for band in recipe.classes]
     observed = None if node.observed is None else node.observed.name
     date_chunks = np.split(work.positions, np.cumsum(node.chunks[0])[:-1])
-    for i, j, block, parcels in work.blocks:
+    straddlers = [(f"straddling-{token}", number, i, j) for i, j, _, _ in work.blocks]
+    tasks[f"plan-{token}", number] = (plan_straddling, straddlers)
+    for straddling, (i, j, block, parcels) in zip(straddlers, work.blocks, strict=True):
         index = (f"index-{token}", number, i, j)
-        straddling = (f"straddling-{token}", number, i, j)
         tasks[index] = (cached_index, parcels, block, node.lattice, rule)
         tasks[straddling] = (_straddling, index)
         for t, dates in enumerate(date_chunks):
@@ -115,7 +123,7 @@ def _grid_tasks(
                 recipe,
             )
             for inside, date in enumerate(dates):
-                sources[date].append([number, key, straddling, inside])
+                sources[date].append([number, key, inside])
 
 
 def _results(layout: Layout) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -126,7 +134,8 @@ def _results(layout: Layout) -> dict[str, tuple[tuple[int, ...], str]]:
     for band in layout.classes:
         results[f"{band.name}_fraction"] = ((0, layout.parcels, len(layout.codes)), "float32")
     results["observed"] = ((0, layout.parcels), "float32")
-    results["n_valid"] = ((len(layout.bands), 0, layout.parcels), "int32")
+    for name in layout.counts:
+        results[name] = ((len(layout.bands), 0, layout.parcels), "int32")
     return results
 
 

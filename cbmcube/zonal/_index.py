@@ -103,8 +103,8 @@ class StraddlingPixels:
     """Weight of all pixels of each parcel, in all blocks and outside the grid."""
     n_total: NDArray[np.int32]
     """Number of all pixels of each parcel, in all blocks and outside the grid."""
-    owner: NDArray[np.int64]
-    """Number of the parcel of each pixel."""
+    owner: NDArray[np.int32]
+    """Position in `parcel` of the parcel of each pixel."""
     cell: NDArray[np.int32]
     """Each pixel, in the flattened block."""
     order: NDArray[np.int64]
@@ -135,14 +135,16 @@ class BlockParcels:
     """Whether a parcel may have pixels in another block."""
     buffer: NDArray[np.float64]
     """Distance to widen (or narrow, if negative) each geometry, in units of the CRS."""
+    digest: str = ""
+    """A hash of everything but the numbers of the parcels; made here."""
 
-    @property
-    def digest(self) -> str:
-        """A hash of everything but the numbers of the parcels."""
-        found = hashlib.sha256(b"".join(self.wkb))  # WKB says itself where it ends
+    def __post_init__(self) -> None:
+        found = hashlib.sha256()
+        for geometry in self.wkb:  # WKB says itself where it ends
+            found.update(geometry)
         found.update(self.straddles.tobytes())
         found.update(self.buffer.tobytes())
-        return found.hexdigest()
+        object.__setattr__(self, "digest", found.hexdigest())
 
     def __dask_tokenize__(self) -> tuple[str, bytes]:
         return self.digest, self.parcel.tobytes()
@@ -233,7 +235,7 @@ def _straddling(
         parcel=numbers[wanted],
         total=total[wanted],
         n_total=n_total[wanted],
-        owner=numbers[mine.parcel],
+        owner=(np.cumsum(wanted) - 1)[mine.parcel].astype(np.int32),
         cell=_cells(mine, block),
         order=mine.row * lattice.shape[1] + mine.column,
         weight=mine.weight,

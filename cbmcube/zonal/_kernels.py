@@ -1,4 +1,4 @@
-"""Compiled loops over the pixels of parcels; they know neither Dask nor xarray.
+"""Statistics of the pixels of parcels, compiled; they know neither Dask nor xarray.
 
 A parcel's pixels come as runs of whole pixels and as edge pixels with a weight. They are
 gathered in this order, whole pixels first, each kind in raster order; every sum is taken
@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from cbmcube.zonal._quantiles import merged_quantiles, window_quantiles
+from cbmcube.zonal._moments import write_moments
+from cbmcube.zonal._quantiles import Room, make_room, merged_quantiles, window_quantiles
 
 Pixels = tuple[
     NDArray[np.int64],
@@ -24,6 +25,11 @@ Pixels = tuple[
     NDArray[np.int32],
     NDArray[np.float32],
 ]
+
+Table = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]
+"""Statistics (parcel, column), and the numbers of valid and of failed pixels (parcel)."""
+
+_STEP = 8  # pixels that are copied at once
 
 MOMENT_COLUMNS = 5  # count, mean, std, min, max: cbmcube.zonal._statistics.MOMENTS
 
@@ -35,12 +41,13 @@ def summarise(
     pixels: Pixels,
     quantiles: NDArray[np.float64],
     merge_ties: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Return statistics (parcel, column) and the number of valid pixels (parcel).
+) -> Table:
+    """Return statistics (parcel, column), and the valid and the failed pixels (parcel).
 
     Columns are count (sum of weights), mean, population standard deviation, minimum,
     maximum, then `quantiles`. A pixel is valid if it is finite and not `nodata` (NaN for
-    none). A parcel without valid pixels has count 0 and NaN.
+    none); one that is minus infinity could not be read. A parcel without valid pixels has
+    count 0 and NaN.
 
     Parameters
     ----------
@@ -58,69 +65,87 @@ def summarise(
     """
     run_start, run_cell, run_length, edge_start, edge_cell, edge_weight = pixels
     parcels = run_start.size - 1
-    out = np.full((parcels, MOMENT_COLUMNS + quantiles.size), np.nan)
-    valid = np.zeros(parcels, np.int32)
-    room = _largest(run_start, run_length, edge_start)
-    values = np.empty(room, np.float64)
-    weights = np.empty(room, np.float64)
-    bins = np.empty(room, np.int32)
+    out, valid, failed = _blank(parcels, quantiles.size)
+    size = _largest(run_start, run_length, edge_start)
+    values, weights = np.empty(size + _STEP, np.float64), np.empty(size, np.float64)
+    room = make_room(size)
     for i in range(parcels):
-        whole = 0
-        for r in range(run_start[i], run_start[i + 1]):
-            first = run_cell[r]
-            for cell in range(first, first + run_length[r]):
-                value = float(raster[cell])
-                if math.isfinite(value) and value != nodata:
-                    values[whole] = value
-                    whole += 1
+        whole = _gather_runs(raster, run_cell, run_length, run_start[i], run_start[i + 1], values)
         n = whole
         for e in range(edge_start[i], edge_start[i + 1]):
-            value = float(raster[edge_cell[e]])
-            if math.isfinite(value) and value != nodata:
-                values[n] = value
-                weights[n] = edge_weight[e]
-                n += 1
-        valid[i] = n
-        out[i, 0] = 0.0
-        if n > 0:
-            _describe(values[:n], weights[:n], whole, bins, quantiles, merge_ties, out[i])
-    return out, valid
+            values[n] = raster[np.uint32(edge_cell[e])]
+            weights[n] = edge_weight[e]
+            n += 1
+        valid[i], failed[i] = _describe(
+            values[:n], weights[:n], whole, nodata, quantiles, merge_ties, room, out[i]
+        )
+    return out, valid, failed
 
 
 @njit(nogil=True, cache=True)
 def summarise_flat(
-    values: NDArray[Any],
+    gathered: NDArray[Any],
     nodata: float,
     start: NDArray[np.int64],
-    weights: NDArray[np.float32],
+    shares: NDArray[np.float32],
     quantiles: NDArray[np.float64],
     merge_ties: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+) -> Table:
     """Do what `summarise` does for pixels that are already gathered, in the same order."""
     parcels = start.size - 1
-    out = np.full((parcels, MOMENT_COLUMNS + quantiles.size), np.nan)
-    valid = np.zeros(parcels, np.int32)
-    room = 1
+    out, valid, failed = _blank(parcels, quantiles.size)
+    size = 1
     for i in range(parcels):
-        room = max(room, start[i + 1] - start[i])
-    kept = np.empty(room, np.float64)
-    shares = np.empty(room, np.float64)
-    bins = np.empty(room, np.int32)
+        size = max(size, start[i + 1] - start[i])
+    values, weights = np.empty(size, np.float64), np.empty(size, np.float64)
+    room = make_room(size)
     for i in range(parcels):
-        n, whole = 0, 0
-        for j in range(start[i], start[i + 1]):
-            value = float(values[j])
-            if math.isfinite(value) and value != nodata:
-                kept[n] = value
-                shares[n] = weights[j]
-                n += 1
-                if weights[j] == 1.0:
-                    whole += 1
-        valid[i] = n
-        out[i, 0] = 0.0
-        if n > 0:
-            _describe(kept[:n], shares[:n], whole, bins, quantiles, merge_ties, out[i])
-    return out, valid
+        n, whole = start[i + 1] - start[i], 0
+        for k in range(n):
+            values[k] = gathered[start[i] + k]
+            weights[k] = shares[start[i] + k]
+            whole += weights[k] == 1.0
+        valid[i], failed[i] = _describe(
+            values[:n], weights[:n], whole, nodata, quantiles, merge_ties, room, out[i]
+        )
+    return out, valid, failed
+
+
+@njit(nogil=True, cache=True)
+def _blank(parcels: int, quantiles: int) -> Table:
+    return (
+        np.full((parcels, MOMENT_COLUMNS + quantiles), np.nan),
+        np.zeros(parcels, np.int32),
+        np.zeros(parcels, np.int32),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _gather_runs(
+    raster: NDArray[Any],
+    run_cell: NDArray[np.int32],
+    run_length: NDArray[np.int32],
+    first: int,
+    last: int,
+    values: NDArray[np.float64],
+) -> int:
+    """Copy the pixels of some runs one after the other; return their number.
+
+    Runs are copied in steps of a fixed width, which the compiler turns into single
+    instructions; what a step copies too much, the next run overwrites.
+    """
+    n = 0
+    for r in range(first, last):
+        cell, length = np.intp(run_cell[r]), np.intp(run_length[r])
+        if cell + length + _STEP <= raster.size:
+            for k in range(0, length, _STEP):
+                for j in range(_STEP):
+                    values[n + k + j] = raster[cell + k + j]
+        else:
+            for k in range(length):
+                values[n + k] = raster[cell + k]
+        n += length
+    return n
 
 
 @njit(nogil=True, cache=True)
@@ -153,13 +178,13 @@ def _largest(
     run_start: NDArray[np.int64], run_length: NDArray[np.int32], edge_start: NDArray[np.int64]
 ) -> int:
     """Return the largest number of pixels of a parcel, at least 1."""
-    room = 1
+    size = 1
     for i in range(run_start.size - 1):
         n = edge_start[i + 1] - edge_start[i]
         for r in range(run_start[i], run_start[i + 1]):
             n += run_length[r]
-        room = max(room, n)
-    return room
+        size = max(size, n)
+    return size
 
 
 @njit(nogil=True, cache=True)
@@ -167,116 +192,65 @@ def _describe(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     whole: int,
-    bins: NDArray[np.int32],
+    nodata: float,
     quantiles: NDArray[np.float64],
     merge_ties: bool,
+    room: Room,
     out: NDArray[np.float64],
-) -> None:
-    """Write all columns of one parcel; the first `whole` pixels weigh 1."""
-    squares = _moments(values, weights, whole, out)
-    if quantiles.size == 0:
-        return
-    if merge_ties:
+) -> tuple[int, int]:
+    """Write all columns of one parcel; return how many pixels are valid and how many failed.
+
+    The first `whole` pixels weigh 1. Nearly all parcels have nothing but valid pixels, so
+    this is tried first.
+    """
+    n, failed = values.size, 0
+    squares, usable = 0.0, n > 0 and not _holds(values, nodata)
+    if usable:
+        squares, usable = write_moments(values, weights, whole, out)
+    if not usable:
+        n, whole, failed = _keep_valid(values, weights, whole, nodata)
+        if n == 0:
+            out[:] = np.nan
+            out[0] = 0.0
+            return 0, failed
+        squares, _ = write_moments(values[:n], weights[:n], whole, out)
+    if quantiles.size and merge_ties:
         weights[:whole] = 1.0
-        merged_quantiles(values, weights, quantiles, out[MOMENT_COLUMNS:])
-    else:
+        merged_quantiles(values[:n], weights[:n], quantiles, out[MOMENT_COLUMNS:])
+    elif quantiles.size:
         window_quantiles(
-            values, weights, whole, bins, quantiles, out[0], squares, out[MOMENT_COLUMNS:]
+            values[:n],
+            weights[:n],
+            whole,
+            squares,
+            quantiles,
+            room,
+            out[:MOMENT_COLUMNS],
+            out[MOMENT_COLUMNS:],
         )
+    return n, failed
 
 
 @njit(nogil=True, cache=True)
-def _moments(
-    values: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    whole: int,
-    out: NDArray[np.float64],
-) -> float:
-    """Write count, mean, std, min, max; return the sum of squared weights.
+def _holds(values: NDArray[np.float64], number: float) -> bool:
+    found = 0
+    if not math.isnan(number):
+        for value in values:
+            found += value == number
+    return found > 0
 
-    Two passes keep std exact for large means. Four sums at a time let the processor work
-    in parallel, in an order that is the same on every machine.
-    """
-    n = values.size
-    low, high = values[0], values[0]
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    body = whole - whole % 4
-    for k in range(0, body, 4):
-        a += values[k]
-        b += values[k + 1]
-        c += values[k + 2]
-        d += values[k + 3]
-    for k in range(body, whole):
-        a += values[k]
-    for k in range(n):
+
+@njit(nogil=True, cache=True)
+def _keep_valid(
+    values: NDArray[np.float64], weights: NDArray[np.float64], whole: int, nodata: float
+) -> tuple[int, int, int]:
+    """Move valid pixels to the front; return their number, that of whole ones, and of failed."""
+    n, kept, failed = 0, 0, 0
+    for k in range(values.size):
         value = values[k]
-        low = min(low, value)
-        high = max(high, value)
-    total, squares, weighted = float(whole), float(whole), (a + b) + (c + d)
-    for k in range(whole, n):
-        total += weights[k]
-        squares += weights[k] * weights[k]
-        weighted += weights[k] * values[k]
-    # Rounding must neither push a mean out of [min, max] nor give constants a spread.
-    mean = min(max(weighted / total, low), high)
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for k in range(0, body, 4):
-        a += (values[k] - mean) ** 2
-        b += (values[k + 1] - mean) ** 2
-        c += (values[k + 2] - mean) ** 2
-        d += (values[k + 3] - mean) ** 2
-    for k in range(body, whole):
-        a += (values[k] - mean) ** 2
-    spread = (a + b) + (c + d)
-    for k in range(whole, n):
-        spread += weights[k] * (values[k] - mean) ** 2
-    out[0], out[1], out[2] = total, mean, math.sqrt(spread / total)
-    out[3], out[4] = low, high
-    return squares
-
-
-@njit(nogil=True, cache=True)
-def class_weights(
-    raster: NDArray[Any],
-    pixels: Pixels,
-    position: NDArray[np.int64],
-    classes: int,
-) -> NDArray[np.float64]:
-    """Return the weight of each class (parcel, class); ``position`` maps code to class.
-
-    Codes that map to -1 belong to no class and count nowhere.
-    """
-    run_start, run_cell, run_length, edge_start, edge_cell, edge_weight = pixels
-    parcels = run_start.size - 1
-    out = np.zeros((parcels, classes))
-    for i in range(parcels):
-        for r in range(run_start[i], run_start[i + 1]):
-            first = run_cell[r]
-            for cell in range(first, first + run_length[r]):
-                k = position[raster[cell]]
-                if k >= 0:
-                    out[i, k] += 1.0
-        for e in range(edge_start[i], edge_start[i + 1]):
-            k = position[raster[edge_cell[e]]]
-            if k >= 0:
-                out[i, k] += edge_weight[e]
-    return out
-
-
-@njit(nogil=True, cache=True)
-def class_weights_flat(
-    codes: NDArray[Any],
-    start: NDArray[np.int64],
-    weights: NDArray[np.float32],
-    position: NDArray[np.int64],
-    classes: int,
-) -> NDArray[np.float64]:
-    """Do what `class_weights` does for pixels that are already gathered, in the same order."""
-    parcels = start.size - 1
-    out = np.zeros((parcels, classes))
-    for i in range(parcels):
-        for j in range(start[i], start[i + 1]):
-            k = position[codes[j]]
-            if k >= 0:
-                out[i, k] += weights[j]
-    return out
+        if math.isfinite(value) and value != nodata:
+            values[n], weights[n] = value, weights[k]
+            n += 1
+            kept += k < whole
+        failed += value == -math.inf
+    return n, kept, failed

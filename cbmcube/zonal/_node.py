@@ -75,6 +75,11 @@ class Node:
         return self.cube[name].data
 
     @property
+    def marks_failures(self) -> bool:
+        """Whether minus infinity marks pixels that could not be read."""
+        return self.cube.attrs.get("on_error") == "record"
+
+    @property
     def observed(self) -> da.Array | None:
         """Where source data were present before masking, if the cube says."""
         return self.cube["observed"].data if "observed" in self.cube else None

@@ -8,14 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cbmcube.zonal._classes import class_weights, class_weights_flat
 from cbmcube.zonal._index import InnerPixels
-from cbmcube.zonal._kernels import (
-    class_weights,
-    class_weights_flat,
-    expand,
-    summarise,
-    summarise_flat,
-)
+from cbmcube.zonal._kernels import Table, expand, summarise, summarise_flat
 from cbmcube.zonal._node import ClassBand
 from cbmcube.zonal._statistics import StatisticsPlan
 
@@ -44,6 +39,8 @@ class Reduced:
     """For each band, (parcel, statistic)."""
     n_valid: dict[str, NDArray[np.int32]]
     """For each band, finite pixels (parcel)."""
+    n_failed: dict[str, NDArray[np.int32]]
+    """For each band, pixels that are minus infinity, which marks a failed read (parcel)."""
     observed: NDArray[np.float64]
     """Share of each parcel with source data."""
     shares: dict[str, NDArray[np.float32]]
@@ -124,26 +121,26 @@ def reduce_gathered(
 
 
 def _counted(
-    tables: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]],
+    tables: dict[str, Table],
     planes: dict[str, NDArray[Any]],
 ) -> NDArray[np.float64] | None:
     """Return the weight with data where the statistics hold it already: in a sole band's count."""
     if "observed" in planes or len(tables) != 1:
         return None
-    ((table, _),) = tables.values()
+    ((table, _, _),) = tables.values()
     return table[:, 0]
 
 
 def _with_reducers(
-    table: tuple[NDArray[np.float64], NDArray[np.int32]],
+    table: Table,
     values: NDArray[Any],
     nodata: float,
     start: NDArray[np.int64],
     weights: NDArray[np.float32],
     recipe: Recipe,
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+) -> Table:
     """Add a column for each of the user's functions: parcel by parcel, slower, as exact."""
-    known, n_valid = table
+    known, n_valid, n_failed = table
     own = np.full((start.size - 1, len(recipe.plan.reducers)), np.nan)
     present = _present(values, nodata)
     for parcel in np.flatnonzero(n_valid):
@@ -152,12 +149,12 @@ def _with_reducers(
         some, shares = values[mine][kept].astype(float), weights[mine][kept].astype(float)
         for column, reducer in enumerate(recipe.plan.reducers):
             own[parcel, column] = reducer(some, shares)
-    return np.concatenate([known, own], axis=1), n_valid
+    return np.concatenate([known, own], axis=1), n_valid, n_failed
 
 
 def _reduced(
     pixels: InnerPixels | GatheredPixels,
-    tables: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]],
+    tables: dict[str, Table],
     shares: dict[str, NDArray[np.float64]],
     seen: NDArray[np.float64],
     recipe: Recipe,
@@ -167,9 +164,10 @@ def _reduced(
     return Reduced(
         parcel=pixels.parcel,
         statistics={
-            name: table[:, columns].astype("float32") for name, (table, _) in tables.items()
+            name: table[:, columns].astype("float32") for name, (table, _, _) in tables.items()
         },
-        n_valid={name: valid for name, (_, valid) in tables.items()},
+        n_valid={name: valid for name, (_, valid, _) in tables.items()},
+        n_failed={name: failed for name, (_, _, failed) in tables.items()},
         observed=np.nan_to_num(seen / total),
         shares={
             name: np.nan_to_num(found / total[:, None]).astype("float32")

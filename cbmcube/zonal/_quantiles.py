@@ -18,7 +18,33 @@ from numpy.typing import NDArray
 MOST_BINS = 256
 """Bins of the histogram; with more, walking the bins costs more than the sorting saves."""
 
-_SHORT = 24  # values up to which an insertion sort is fastest
+_FEW = 64  # values up to which counting the smaller ones sorts fastest
+
+Room = tuple[
+    NDArray[np.int32],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.uint8],
+    NDArray[np.int32],
+    NDArray[np.float64],
+    NDArray[np.float64],
+]
+"""Room to work in: bin of each value; two histograms and a flag for each bin; the values
+that count, by position, in order, and with their weights."""
+
+
+@njit(nogil=True, cache=True)
+def make_room(size: int) -> Room:
+    """Return room for parcels of up to `size` values."""
+    return (
+        np.empty(size, np.int32),
+        np.empty(MOST_BINS, np.float64),
+        np.empty(MOST_BINS, np.float64),
+        np.empty(MOST_BINS, np.uint8),
+        np.empty(size + 1, np.int32),
+        np.empty(size, np.float64),
+        np.empty(size, np.float64),
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -26,137 +52,181 @@ def window_quantiles(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     whole: int,
-    bins: NDArray[np.int32],
-    quantiles: NDArray[np.float64],
-    total: float,
     squares: float,
+    quantiles: NDArray[np.float64],
+    room: Room,
+    moments: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """Write the quantiles; the first `whole` values weigh 1, `bins` is room to work in."""
-    n = values.size
-    low, high = _range(values)
+    """Write the quantiles; the first `whole` values weigh 1.
+
+    Parameters
+    ----------
+    squares
+        Sum of the squared weights.
+    quantiles
+        Quantiles, 0 to 1, ascending.
+    moments
+        Count, mean, std, min and max of the values.
+    """
+    total, low, high = moments[0], moments[3], moments[4]
     if low == high:
         out[:] = low
         return
-    count = 1
-    while count < n and count < MOST_BINS:
+    bins, below, other, wanted, near, ordered, shares = room
+    scale, count = _fill_bins(values, low, high, bins)
+    _fill_histogram(bins.view(np.uint32), weights, whole, values.size, below, other, count)
+    width = squares / total  # one effective pixel: total / (total ** 2 / squares)
+    wanted[:count] = 0
+    for q in range(quantiles.size):
+        left = quantiles[q] * (total - width)
+        _mark_bins(below, count, left, left + width, wanted)
+    used = _pick(bins.view(np.uint32), values.size, wanted, near)
+    _sort(values, weights, whole, near, used, ordered, shares)
+    floor = low
+    for q in range(quantiles.size):
+        left = quantiles[q] * (total - width)
+        first = _bin_at(below, count, left)
+        start = 0
+        while start < used - 1 and int((ordered[start] - low) * scale) < first:
+            start += 1
+        done = below[first - 1] if first > 0 else 0.0
+        mean = _window_mean(ordered, shares, start, used, done, left, left + width)
+        # Rounding must not let a higher quantile fall below a lower one.
+        floor = min(max(mean, floor), high)
+        out[q] = floor
+
+
+@njit(nogil=True, cache=True)
+def _fill_bins(
+    values: NDArray[np.float64], low: float, high: float, bins: NDArray[np.int32]
+) -> tuple[float, int]:
+    """Write the bin of each value; return the bins per unit and their number."""
+    count = 16
+    while count < values.size and count < MOST_BINS:
         count *= 2
     scale = (count - 1) / (high - low)
     if not math.isfinite(scale):  # the range is too small to divide by
         scale = 0.0
-    histogram = np.zeros(count, np.float64)
-    for k in range(whole):
-        b = int((values[k] - low) * scale)
-        bins[k] = b
-        histogram[b] += 1.0
-    for k in range(whole, n):
-        b = int((values[k] - low) * scale)
-        bins[k] = b
-        histogram[b] += weights[k]
-    size = total * total / squares
-    width = total / size
-    near_value = np.empty(n, np.float64)
-    near_weight = np.empty(n, np.float64)
-    last_first, last_last, used = -1, -1, 0
-    below = 0.0
-    for q in range(quantiles.size):
-        left = quantiles[q] * (total - width)
-        first, last, before = _window_bins(histogram, left, left + width)
-        if first != last_first or last != last_last:
-            used = _gather(values, weights, whole, bins, first, last, near_value, near_weight)
-            _sort(near_value, near_weight, used)
-            last_first, last_last, below = first, last, before
-        mean = _window_mean(near_value, near_weight, used, below, left, left + width)
-        # Rounding must not let a higher quantile fall below a lower one.
-        floor = low if q == 0 else out[q - 1]
-        out[q] = min(max(mean, floor), high)
+    for k in range(values.size):
+        bins[k] = np.int32((values[k] - low) * scale)
+    return scale, count
 
 
 @njit(nogil=True, cache=True)
-def _range(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = values[0], values[0]
-    for value in values:
-        low = min(low, value)
-        high = max(high, value)
-    return low, high
-
-
-@njit(nogil=True, cache=True)
-def _window_bins(
-    histogram: NDArray[np.float64], left: float, right: float
-) -> tuple[int, int, float]:
-    """Return the first and last bin that a window of summed weights meets, and what is below."""
-    first, before = -1, 0.0
-    done = 0.0
-    last = histogram.size - 1
-    for b in range(histogram.size):
-        if histogram[b] == 0.0:
-            continue
-        after = done + histogram[b]
-        if first < 0 and after > left:
-            first, before = b, done
-        done = after
-        if first >= 0:
-            last = b
-            if done >= right:
-                break
-    if first < 0:  # rounding has put the window behind the last value
-        first, before = last, done - histogram[last]
-    return first, last, before
-
-
-@njit(nogil=True, cache=True)
-def _gather(
-    values: NDArray[np.float64],
+def _fill_histogram(
+    bins: NDArray[np.uint32],
     weights: NDArray[np.float64],
     whole: int,
-    bins: NDArray[np.int32],
-    first: int,
-    last: int,
-    near_value: NDArray[np.float64],
-    near_weight: NDArray[np.float64],
+    size: int,
+    below: NDArray[np.float64],
+    other: NDArray[np.float64],
+    count: int,
+) -> None:
+    """Write into `below` the weight up to and with each bin.
+
+    Neighbours on the ground often share a bin; in two histograms, one need not wait until
+    the other is written.
+    """
+    below[:count] = 0.0
+    other[:count] = 0.0
+    for k in range(0, whole - 1, 2):
+        below[bins[k]] += 1.0
+        other[bins[k + 1]] += 1.0
+    if whole % 2:
+        below[bins[whole - 1]] += 1.0
+    for k in range(whole, size):
+        below[bins[k]] += weights[k]
+    done = 0.0
+    for b in range(count):
+        done += below[b] + other[b]
+        below[b] = done
+
+
+@njit(nogil=True, cache=True)
+def _bin_at(below: NDArray[np.float64], count: int, weight: float) -> int:
+    """Return the first bin with more than `weight` up to its end, else the last."""
+    low, high = 0, count - 1
+    while low < high:
+        middle = (low + high) >> 1
+        if below[middle] > weight:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@njit(nogil=True, cache=True)
+def _mark_bins(
+    below: NDArray[np.float64], count: int, left: float, right: float, wanted: NDArray[np.uint8]
+) -> None:
+    """Mark the bins that a window of summed weights meets."""
+    b = _bin_at(below, count, left)
+    wanted[b] = 1
+    while b < count - 1 and below[b] < right:
+        b += 1
+        wanted[b] = 1
+
+
+@njit(nogil=True, cache=True)
+def _pick(
+    bins: NDArray[np.uint32], size: int, wanted: NDArray[np.uint8], near: NDArray[np.int32]
 ) -> int:
-    """Collect the values whose bin lies between `first` and `last`; return their number."""
+    """Write the positions of the values whose bin is marked; return their number."""
     used = 0
-    for k in range(values.size):
-        # Written without a branch: which bins match cannot be predicted.
-        near_value[used] = values[k]
-        near_weight[used] = 1.0 if k < whole else weights[k]
-        used += (bins[k] >= first) & (bins[k] <= last)
-        if used == values.size:
-            break
+    for k in range(size):
+        # Written without a branch: which bins are marked cannot be predicted.
+        near[used] = k
+        used += wanted[bins[k]]
     return used
 
 
 @njit(nogil=True, cache=True)
-def _sort(values: NDArray[np.float64], weights: NDArray[np.float64], n: int) -> None:
-    """Sort the first `n` values with their weights; equal values keep their order."""
-    if n > _SHORT:
-        order = np.argsort(values[:n], kind="mergesort")
-        values[:n] = values[:n][order]
-        weights[:n] = weights[:n][order]
+def _sort(
+    values: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    whole: int,
+    near: NDArray[np.int32],
+    used: int,
+    ordered: NDArray[np.float64],
+    shares: NDArray[np.float64],
+) -> None:
+    """Write the picked values in order, with their weights; equal values keep their order."""
+    if used > _FEW:
+        near[:used] = near[:used][np.argsort(values[near[:used]], kind="mergesort")]
+        for k in range(used):
+            ordered[k] = values[near[k]]
+            shares[k] = 1.0 if near[k] < whole else weights[near[k]]
         return
-    for k in range(1, n):
-        value, weight = values[k], weights[k]
-        j = k - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1], weights[j + 1] = values[j], weights[j]
-            j -= 1
-        values[j + 1], weights[j + 1] = value, weight
+    picked = np.empty(_FEW, np.float64)
+    for k in range(used):
+        picked[k] = values[near[k]]
+    for k in range(used):
+        value, rank = picked[k], 0
+        for j in range(k):
+            rank += picked[j] <= value
+        for j in range(k + 1, used):
+            rank += picked[j] < value
+        ordered[rank] = value
+        shares[rank] = 1.0 if near[k] < whole else weights[near[k]]
 
 
 @njit(nogil=True, cache=True)
 def _window_mean(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
-    n: int,
-    below: float,
+    start: int,
+    stop: int,
+    done: float,
     left: float,
     right: float,
 ) -> float:
-    """Return the mean of the sorted values over a window of their summed weights."""
-    done, result, used = below, 0.0, 0.0
-    for k in range(n):
+    """Return the mean of sorted values over a window of their summed weights.
+
+    Before the value at `start` lies the weight `done`.
+    """
+    result, used = 0.0, 0.0
+    for k in range(start, stop):
         after = done + weights[k]
         inside = min(after, right) - max(done, left)
         if inside > 0.0:
@@ -167,7 +237,8 @@ def _window_mean(
             break
     if used > 0.0:
         return result / used
-    return values[n - 1] if left >= done else values[0]
+    # Rounding has put the window behind the last value, or before the first.
+    return values[stop - 1] if left >= done else values[start]
 
 
 @njit(nogil=True, cache=True)

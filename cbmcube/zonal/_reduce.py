@@ -84,6 +84,8 @@ def reduce_parcels(
           masking; on the finest grid that sees the parcel;
         - ``n_valid`` ``(band, time, parcel)`` and ``n_total`` ``(band, parcel)``:
           valid pixels, and all pixels that the rule selects;
+        - ``n_failed`` ``(band, time, parcel)``, only if the cube was opened with
+          ``on_error="record"``: pixels that could not be read;
         - ``<class band>_fraction`` ``(time, parcel, class)``: share of each class in
           the parcel; what lies outside the grid belongs to no class.
 
@@ -233,6 +235,7 @@ def _layout(nodes: Sequence[Node], parcels: int, statistics: tuple[str, ...]) ->
         bands=tuple(dict.fromkeys(name for node in nodes for name in node.bands)),
         classes=tuple(classes.values()),
         codes=tuple(sorted({code for band in classes.values() for code in band.codes})),
+        failures=any(node.marks_failures for node in nodes),
     )
 
 

@@ -44,14 +44,23 @@ def reduce_block(
     return BlockResult(tuple(inner), tuple(values))
 
 
-def finish_straddling(
-    pieces: Sequence[StraddlingPixels], values: Sequence[dict[str, NDArray[Any]]], recipe: Recipe
-) -> Reduced | None:
-    """Finish parcels whose pixels lie in several blocks, in the order of the kernels."""
-    if not sum(piece.parcel.size for piece in pieces):
+@dataclass(frozen=True, slots=True)
+class StraddlingPlan:
+    """How the shipped pixels of a grid's straddling parcels come together, on every date."""
+
+    pixels: GatheredPixels
+    """The parcels and their pixels, in the order of the kernels."""
+    order: NDArray[np.int64]
+    """Where each of these pixels stands in the pieces of all blocks, one after the other."""
+
+
+def plan_straddling(pieces: Sequence[StraddlingPixels]) -> StraddlingPlan | None:
+    """Bring the pixels that several blocks hold into the order of the kernels."""
+    numbers = np.concatenate([piece.parcel for piece in pieces])
+    if not numbers.size:
         return None
-    parcel, first = np.unique(np.concatenate([piece.parcel for piece in pieces]), return_index=True)
-    owner = np.concatenate([piece.owner for piece in pieces])
+    parcel, first = np.unique(numbers, return_index=True)
+    owner = np.concatenate([piece.parcel[piece.owner] for piece in pieces])
     weight = np.concatenate([piece.weight for piece in pieces])
     place = np.concatenate([piece.order for piece in pieces])
     order = np.lexsort((place, weight != 1.0, owner))
@@ -62,8 +71,17 @@ def finish_straddling(
         start=np.searchsorted(owner[order], np.append(parcel, parcel[-1] + 1)),
         weights=weight[order],
     )
-    gathered = {name: np.concatenate([value[name] for value in values]) for name in values[0]}
-    return reduce_gathered(pixels, {name: part[order] for name, part in gathered.items()}, recipe)
+    return StraddlingPlan(pixels, order)
+
+
+def finish_straddling(
+    plan: StraddlingPlan, values: Sequence[dict[str, NDArray[Any]]], recipe: Recipe
+) -> Reduced:
+    """Finish parcels whose pixels lie in several blocks, from what the blocks shipped."""
+    gathered = {
+        name: np.concatenate([value[name] for value in values])[plan.order] for name in values[0]
+    }
+    return reduce_gathered(plan.pixels, gathered, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +98,20 @@ class Layout:
     """Class bands of all grids, in order."""
     codes: tuple[int, ...]
     """Codes along the class axis."""
+    failures: bool
+    """Whether pixels that could not be read are counted."""
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Names of the numbers of pixels (band, time, parcel)."""
+        return ("n_valid", "n_failed") if self.failures else ("n_valid",)
 
 
 def assemble(
-    layout: Layout, dates: Sequence[Sequence[Sequence[Any]]], recipes: Sequence[Recipe]
+    layout: Layout,
+    dates: Sequence[Sequence[Sequence[Any]]],
+    plans: Sequence[StraddlingPlan | None],
+    recipes: Sequence[Recipe],
 ) -> dict[str, NDArray[Any]]:
     """Put the numbers of some dates in their places.
 
@@ -92,26 +120,27 @@ def assemble(
     layout
         Shape of the result.
     dates
-        For each date the blocks that see it: number of the grid, result, straddling pixels
-        and position of the date in the block.
+        For each date the blocks that see it, all of a grid or none: number of the grid,
+        result, and position of the date in the block.
+    plans
+        How the straddling parcels of each grid are finished.
     recipes
         The recipe of each grid, the finest first.
     """
     out = _blank(layout, len(dates))
     for date, blocks in enumerate(dates):
         here = {
-            name: values[:, date] if name == "n_valid" else values[date]
+            name: values[:, date] if name in layout.counts else values[date]
             for name, values in out.items()
         }
         for grid, recipe in enumerate(recipes):
             mine = [block for block in blocks if block[0] == grid]
-            finished = finish_straddling(
-                [piece for _, _, piece, _ in mine],
-                [result.values[inside] for _, result, _, inside in mine],
-                recipe,
-            )
-            parts = [result.inner[inside] for _, result, _, inside in mine]
-            for part in parts if finished is None else [*parts, finished]:
+            parts = [result.inner[inside] for _, result, inside in mine]
+            plan = plans[grid]
+            if mine and plan is not None:
+                shipped = [result.values[inside] for _, result, inside in mine]
+                parts.append(finish_straddling(plan, shipped, recipe))
+            for part in parts:
                 _place(here, part, layout)
     return out
 
@@ -127,14 +156,16 @@ def _blank(layout: Layout, dates: int) -> dict[str, NDArray[Any]]:
         shape = (dates, layout.parcels, len(layout.codes))
         out[f"{band.name}_fraction"] = np.zeros(shape, "float32")
     out["observed"] = np.zeros((dates, layout.parcels), "float32")
-    out["n_valid"] = np.zeros((len(layout.bands), dates, layout.parcels), "int32")
+    for name in layout.counts:
+        out[name] = np.zeros((len(layout.bands), dates, layout.parcels), "int32")
     return out
 
 
 def _place(here: dict[str, NDArray[Any]], part: Reduced, layout: Layout) -> None:
     for name, table in part.statistics.items():
         here[name][part.parcel] = table
-        here["n_valid"][layout.bands.index(name), part.parcel] = part.n_valid[name]
+        for counted in layout.counts:
+            here[counted][layout.bands.index(name), part.parcel] = getattr(part, counted)[name]
     for band in layout.classes:
         if band.name in part.shares:
             columns = [layout.codes.index(code) for code in band.codes]

@@ -17,6 +17,11 @@ from cbmcube.zonal._node import Node
 from cbmcube.zonal._statistics import StatisticsPlan
 from cbmcube.zonal._tasks import Layout
 
+_COUNTED = {
+    "n_valid": "pixels with a valid value",
+    "n_failed": "pixels that could not be read",
+}
+
 
 def vector_cube(
     arrays: Mapping[str, da.Array],
@@ -38,11 +43,12 @@ def vector_cube(
         {"long_name": "share of the parcel with source data before masking", "units": "1"},
     )
     if layout.bands:
-        variables["n_valid"] = (
-            ("band", "time", "parcel"),
-            arrays["n_valid"],
-            {"long_name": "pixels with a valid value", "units": "1"},
-        )
+        for name in layout.counts:
+            variables[name] = (
+                ("band", "time", "parcel"),
+                arrays[name],
+                {"long_name": _COUNTED[name], "units": "1"},
+            )
         variables["n_total"] = (
             ("band", "parcel"),
             arrays["n_total"],

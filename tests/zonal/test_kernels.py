@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbmcube.zonal._kernels import class_weights, class_weights_flat, summarise, summarise_flat
+from cbmcube.zonal._classes import class_weights, class_weights_flat
+from cbmcube.zonal._kernels import summarise, summarise_flat
 
 QUANTILES = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])
 values = st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=40)
@@ -18,7 +19,7 @@ def run(x, w, quantiles=QUANTILES, nodata=np.nan):
     x, w = np.asarray(x), np.asarray(w, "float32")
     order = np.argsort(w != 1, kind="stable")
     start = np.array([0, x.size])
-    table, valid = summarise_flat(x[order], nodata, start, w[order], quantiles, False)
+    table, valid, _ = summarise_flat(x[order], nodata, start, w[order], quantiles, False)
     return table[0], valid[0]
 
 
@@ -111,10 +112,10 @@ def test_gathered_and_indexed_pixels_give_the_same_bits(n, seed):
     cells = np.sort(rng.choice(200, n, replace=False))
     weights = np.where(rng.uniform(size=n) < 0.6, 1, rng.uniform(0.01, 0.99, n)).astype("float32")
     index = runs_and_edges(cells, weights)
-    first, valid = summarise(raster, np.nan, index, QUANTILES, False)
+    first, valid, _ = summarise(raster, np.nan, index, QUANTILES, False)
     gathered = np.concatenate([raster[index[1]], raster[index[4]]])
     shares = np.concatenate([np.ones(index[1].size, "float32"), index[5]])
-    second, other = summarise_flat(gathered, np.nan, np.array([0, n]), shares, QUANTILES, False)
+    second, other, _ = summarise_flat(gathered, np.nan, np.array([0, n]), shares, QUANTILES, False)
     np.testing.assert_array_equal(first, second)
     assert valid == other
 

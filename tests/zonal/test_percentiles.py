@@ -27,7 +27,7 @@ def kernel_quantiles(values, weights, quantiles, *, merge_ties=False):
     """Ask the compiled loops for the quantiles of one parcel."""
     # The pixel index lists whole pixels before edge pixels, and the kernel relies on it.
     order = np.argsort(np.asarray(weights) != 1.0, kind="stable")
-    table, _ = summarise_flat(
+    table, _, _ = summarise_flat(
         np.asarray(values)[order],
         np.nan,
         np.array([0, order.size]),
