@@ -2,7 +2,7 @@
 
 The graph is written as a plain mapping: thousands of small Dask collections would take
 longer to build than to run. Blocks without parcels never enter it, so they are never
-read.
+read. What reads a block becomes part of the task that reduces it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cbmcube.zonal._cache import cached_index
 from cbmcube.zonal._coverage import PixelRule
+from cbmcube.zonal._fuse import fuse_reads
 from cbmcube.zonal._index import Block, BlockParcels
 from cbmcube.zonal._node import Node
 from cbmcube.zonal._numbers import Recipe
@@ -77,7 +78,9 @@ def build_arrays(
     spans = _date_spans(layout, times)
     for chunk, span in enumerate(spans):
         tasks[f"assemble-{token}", chunk] = (assemble, layout, sources[span], plans, recipes)
-    graph = HighLevelGraph.from_collections(f"reduce-{token}", tasks, dependencies=inputs)
+    blocks = [key for key in tasks if key[0] == f"block-{token}"]
+    fused = fuse_reads(inputs, tasks, blocks)
+    graph = HighLevelGraph.from_collections(f"reduce-{token}", fused)
     arrays = {
         name: _pick(graph, token, name, shape, dtype, spans)
         for name, (shape, dtype) in _results(layout).items()

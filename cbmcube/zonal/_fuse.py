@@ -1,0 +1,75 @@
+"""Let the task that reduces a block read it, too.
+
+Dask fuses chains of tasks, not the several reads that meet in one reduction. Left apart, a
+cluster may run many reads before the first reduction, and hold all their pixels; as one
+task, a worker holds one block, and the scheduler sees a quarter of the tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+from typing import Any
+
+import dask.array as da
+from dask._task_spec import GraphNode, Task, convert_legacy_graph
+from dask.blockwise import optimize_blockwise
+from dask.highlevelgraph import HighLevelGraph
+
+Key = Any
+
+
+def fuse_reads(
+    inputs: Sequence[da.Array], tasks: Mapping[Key, Any], blocks: Iterable[Key]
+) -> dict[Key, GraphNode]:
+    """Return `tasks` with all that they need, each task of `blocks` with its own reads in it.
+
+    Parameters
+    ----------
+    inputs
+        The arrays whose chunks the tasks read.
+    tasks
+        A graph as a plain mapping.
+    blocks
+        Keys of the tasks that take in every task that serves no other.
+    """
+    needed = _needed_chunks(inputs, tasks)
+    sources = HighLevelGraph.merge(*(array.__dask_graph__() for array in inputs))
+    culled = optimize_blockwise(sources, keys=list(needed)).cull(needed)
+    graph: dict[Key, GraphNode] = convert_legacy_graph({**culled, **tasks})
+    for block, reads in _own_reads(graph, blocks).items():
+        graph[block] = GraphNode.fuse(graph[block], *(graph.pop(read) for read in reads))
+    return graph
+
+
+def _needed_chunks(inputs: Sequence[da.Array], tasks: Mapping[Key, Any]) -> set[Key]:
+    names = {array.name for array in inputs}
+    found: set[Key] = set()
+    pending: list[Any] = list(tasks.values())
+    while pending:
+        part = pending.pop()
+        if isinstance(part, tuple) and part and isinstance(part[0], str) and part[0] in names:
+            found.add(part)
+        elif isinstance(part, list | tuple):
+            pending.extend(part)
+    return found
+
+
+def _own_reads(graph: Mapping[Key, GraphNode], blocks: Iterable[Key]) -> dict[Key, list[Key]]:
+    """Return, for each block, the tasks that serve it and nothing else."""
+    takers: dict[Key, set[Key]] = {key: set() for key in graph}
+    for key, node in graph.items():
+        for dependency in node.dependencies:
+            takers[dependency].add(key)
+    owner: dict[Key, Key] = {}
+    reads: dict[Key, list[Key]] = {block: [] for block in blocks}
+    # Takers come before what they take, so that a chain of reads is followed to its end.
+    for key in TopologicalSorter(takers).static_order():
+        if key in reads:
+            owner[key] = key
+            continue
+        owners = {owner.get(taker) for taker in takers[key]}
+        if len(owners) == 1 and isinstance(graph[key], Task) and (one := owners.pop()) is not None:
+            owner[key] = one
+            reads[one].append(key)
+    return reads
