@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import logging
 import os
@@ -71,9 +72,14 @@ def cache_folder() -> Path | None:
 
 
 def _key(parcels: BlockParcels, block: Block, lattice: Lattice, rule: PixelRule) -> str:
-    engine = (_FORMAT, version("exactextract"), version("shapely"))
     place = (dataclasses.astuple(block), dataclasses.astuple(lattice))
-    return hashlib.sha256(repr((*engine, rule, *place, parcels.digest)).encode()).hexdigest()
+    return hashlib.sha256(repr((*_engine(), rule, *place, parcels.digest)).encode()).hexdigest()
+
+
+@functools.cache
+def _engine() -> tuple[int, str, str]:
+    """Return what decides which index the same parcels give."""
+    return _FORMAT, version("exactextract"), version("shapely")
 
 
 def _renumbered(index: BlockIndex, parcels: BlockParcels) -> BlockIndex:

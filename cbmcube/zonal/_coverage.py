@@ -9,6 +9,7 @@ edge is known.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +33,8 @@ _NUDGE = 1e-7
 
 _FILLING = threading.Lock()  # rasterio 1.4 mutes a warning meanwhile, which threads must not mix
 
+_BATCH = 512  # parcels whose pixels are in memory in the wide form of exactextract
+
 MARGIN = 1 << 15
 """Pixels around the grid in which parts of parcels are still counted."""
 
@@ -41,9 +44,9 @@ class PixelWeights:
 
     Attributes
     ----------
-    parcel : int64
+    parcel : int32
         Position of the parcel among the geometries.
-    row, column : int64
+    row, column : int32
         Pixel on the grid's lattice; may lie outside the grid.
     weight : float32
         1, or the covered share of the pixel under the rule ``exact``, in the precision in
@@ -54,9 +57,9 @@ class PixelWeights:
 
     def __init__(
         self,
-        parcel: NDArray[np.int64],
-        row: NDArray[np.int64],
-        column: NDArray[np.int64],
+        parcel: NDArray[np.int32],
+        row: NDArray[np.int32],
+        column: NDArray[np.int32],
         weight: NDArray[np.float32],
     ) -> None:
         self.parcel = parcel
@@ -67,14 +70,18 @@ class PixelWeights:
     @classmethod
     def sort(
         cls,
-        parcel: NDArray[np.int64],
-        row: NDArray[np.int64],
-        column: NDArray[np.int64],
+        parcel: NDArray[np.integer[Any]],
+        row: NDArray[np.integer[Any]],
+        column: NDArray[np.integer[Any]],
         weight: NDArray[np.float32],
     ) -> PixelWeights:
         """Bring pixels into the order of parcel, row and column."""
-        order = np.lexsort((column, row, parcel))
-        return cls(parcel[order], row[order], column[order], weight[order])
+        # exactextract delivers them so; to look is much faster than to sort.
+        order: Any = slice(None)
+        if not _ascends(parcel, row, column):
+            order = np.lexsort((column, row, parcel))
+        small = [axis[order].astype(np.int32) for axis in (parcel, row, column)]
+        return cls(small[0], small[1], small[2], weight[order])
 
     def where(self, keep: NDArray[np.bool_]) -> PixelWeights:
         """Return the pixels for which `keep` is true."""
@@ -103,7 +110,7 @@ def pixel_weights(
         return _touched(geometries)
     pixels = _covered(geometries, shape)
     if rule == "inside":
-        return pixels.where(pixels.weight >= _WHOLE)
+        return pixels.where(_whole(pixels, geometries))
     if rule == "centre":
         return _centred(pixels, geometries)
     return pixels
@@ -122,9 +129,16 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
     kept = np.flatnonzero(~(shapely.is_empty(geometries) | shapely.is_missing(geometries)))
     if not kept.size:
         return _none()
+    batches = np.array_split(kept, -(-kept.size // _BATCH))
+    return _join([_cover_some(lattice, columns, geometries, batch) for batch in batches])
+
+
+def _cover_some(
+    lattice: NumPyRasterSource, columns: int, geometries: NDArray[Any], some: NDArray[np.int64]
+) -> PixelWeights:
     found = exact_extract(
         lattice,
-        PolygonSource(geometries[kept]),
+        PolygonSource(geometries[some]),
         ["cell_id", "coverage"],
         output="pandas",
         strategy="feature-sequential",
@@ -132,10 +146,20 @@ def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
     sizes = found["cell_id"].map(len).to_numpy()
     cells = np.concatenate(found["cell_id"].to_numpy()).astype(np.int64)
     weights = np.concatenate(found["coverage"].to_numpy()).astype(np.float32)
-    parcel = np.repeat(kept, sizes)
+    parcel = np.repeat(some, sizes)
     touched = weights > 0.0
     row, column = np.divmod(cells[touched], columns)
     return PixelWeights.sort(parcel[touched], row - MARGIN, column - MARGIN, weights[touched])
+
+
+def _whole(pixels: PixelWeights, geometries: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which pixels lie wholly inside; in doubt about a rounding, GEOS decides."""
+    whole = pixels.weight == 1.0
+    doubtful = np.flatnonzero(~whole & (pixels.weight >= _WHOLE))
+    left, top = pixels.column[doubtful], -pixels.row[doubtful]
+    boxes = shapely.box(left, top - 1, left + 1, top)
+    whole[doubtful] = shapely.covers(geometries[pixels.parcel[doubtful]], boxes)
+    return np.asarray(whole)
 
 
 def _centred(pixels: PixelWeights, geometries: NDArray[Any]) -> PixelWeights:
@@ -185,6 +209,25 @@ def _touch_one(
     return np.full(row.size, position, np.int64), row + top, column + left
 
 
+def _ascends(*keys: NDArray[np.integer[Any]]) -> bool:
+    """Return whether tuples of keys ascend, the first key the most significant."""
+    ascends = np.zeros(max(keys[0].size - 1, 0), dtype=bool)
+    for key in reversed(keys):
+        step = np.diff(key)
+        ascends = (step > 0) | ((step == 0) & ascends)
+    return bool(ascends.all())
+
+
+def _join(parts: Sequence[PixelWeights]) -> PixelWeights:
+    """Put parts one after the other whose parcels ascend."""
+    return PixelWeights(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("parcel", "row", "column", "weight")
+        )
+    )
+
+
 def _none() -> PixelWeights:
-    empty = np.empty(0, np.int64)
+    empty = np.empty(0, np.int32)
     return PixelWeights(empty, empty, empty, np.empty(0, np.float32))

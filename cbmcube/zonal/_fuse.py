@@ -12,7 +12,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 import dask.array as da
-from dask._task_spec import GraphNode, Task, convert_legacy_graph
+from dask._task_spec import GraphNode, Task, TaskRef, convert_legacy_graph
 from dask.blockwise import optimize_blockwise
 from dask.highlevelgraph import HighLevelGraph
 
@@ -21,7 +21,7 @@ Key = Any
 
 def fuse_reads(
     inputs: Sequence[da.Array], tasks: Mapping[Key, Any], blocks: Iterable[Key]
-) -> dict[Key, GraphNode]:
+) -> dict[Key, Any]:
     """Return `tasks` with all that they need, each task of `blocks` with its own reads in it.
 
     Parameters
@@ -36,10 +36,15 @@ def fuse_reads(
     needed = _needed_chunks(inputs, tasks)
     sources = HighLevelGraph.merge(*(array.__dask_graph__() for array in inputs))
     culled = optimize_blockwise(sources, keys=list(needed)).cull(needed)
-    graph: dict[Key, GraphNode] = convert_legacy_graph({**culled, **tasks})
+    # What a cluster holds already must stay as it is: converted, it would be let go.
+    held = {key: task for key, task in culled.items() if isinstance(task, TaskRef)}
+    known = {**culled, **tasks}
+    graph = convert_legacy_graph(
+        {key: task for key, task in known.items() if key not in held}, all_keys=set(known)
+    )
     for block, reads in _own_reads(graph, blocks).items():
         graph[block] = GraphNode.fuse(graph[block], *(graph.pop(read) for read in reads))
-    return graph
+    return {**held, **graph}
 
 
 def _needed_chunks(inputs: Sequence[da.Array], tasks: Mapping[Key, Any]) -> set[Key]:
@@ -60,7 +65,8 @@ def _own_reads(graph: Mapping[Key, GraphNode], blocks: Iterable[Key]) -> dict[Ke
     takers: dict[Key, set[Key]] = {key: set() for key in graph}
     for key, node in graph.items():
         for dependency in node.dependencies:
-            takers[dependency].add(key)
+            if dependency in takers:
+                takers[dependency].add(key)
     owner: dict[Key, Key] = {}
     reads: dict[Key, list[Key]] = {block: [] for block in blocks}
     # Takers come before what they take, so that a chain of reads is followed to its end.

@@ -237,6 +237,6 @@ def _straddling(
         n_total=n_total[wanted],
         owner=(np.cumsum(wanted) - 1)[mine.parcel].astype(np.int32),
         cell=_cells(mine, block),
-        order=mine.row * lattice.shape[1] + mine.column,
+        order=mine.row.astype(np.int64) * lattice.shape[1] + mine.column,
         weight=mine.weight,
     )

@@ -136,7 +136,7 @@ def _gather_runs(
     """
     n = 0
     for r in range(first, last):
-        cell, length = np.intp(run_cell[r]), np.intp(run_length[r])
+        cell, length = int(run_cell[r]), int(run_length[r])
         if cell + length + _STEP <= raster.size:
             for k in range(0, length, _STEP):
                 for j in range(_STEP):
