@@ -3,12 +3,13 @@
 from cbmcube import learning, markers, plotting
 from cbmcube._version import __version__
 from cbmcube.agreement import compare
-from cbmcube.catalog import AccessPolicy, freeze, open_catalog, report, search
+from cbmcube.catalog import AccessPolicy, freeze, open_catalog, search
 from cbmcube.cluster import local_cluster, show_versions
 from cbmcube.cube import load, load_native, mask
 from cbmcube.observations import (
     open_vector_cube,
     read_observations,
+    report,
     to_geodataframe,
     to_observations,
     write_observations,

@@ -35,7 +35,8 @@ def to_observations(stats: xr.Dataset, *, geometry: bool = False) -> pd.DataFram
         observed``, the other statistics, ``items`` (ids, space-separated) and a share
         for each class, such as ``SCL_4``. ``state`` is ``OK``, ``PARTIAL`` (less than
         95 % of the parcel had source data), ``MASKED`` (seen, no valid pixel),
-        ``NO_DATA`` (not seen) or ``READ_FAILED``.
+        ``NO_DATA`` (not seen) or ``READ_FAILED`` (a pixel of the parcel could not be read,
+        so that the numbers are not final; `read_failures` lists the files).
 
     Raises
     ------
@@ -159,7 +160,8 @@ def _arrow_table(cube: xr.Dataset) -> pa.Table:
     observed = np.broadcast_to(cube["observed"].values[:, :, None], shape)
     columns["n_valid"], columns["observed"] = n_valid, observed
     columns["n_total"] = np.broadcast_to(cube["n_total"].sel(band=bands).values.T, shape)
-    columns["state"] = _states(n_valid, observed)
+    failed = "n_failed" in cube and np.moveaxis(cube["n_failed"].sel(band=bands).values, 0, -1)
+    columns["state"] = _states(n_valid, observed, np.broadcast_to(failed, shape))
     names = [str(name) for name in cube["statistic"].values]
     for name in names:
         columns[name] = np.stack([cube[band].sel(statistic=name).values for band in bands], axis=-1)
@@ -189,10 +191,10 @@ def _labels(
     return labels
 
 
-def _states(n_valid: NDArray[Any], observed: NDArray[Any]) -> NDArray[Any]:
-    choices = [observed <= 0, n_valid == 0, observed < FULLY_OBSERVED]
-    ok, partial, masked, no_data, _ = STATES
-    return np.select(choices, [no_data, masked, partial], default=ok)
+def _states(n_valid: NDArray[Any], observed: NDArray[Any], n_failed: NDArray[Any]) -> NDArray[Any]:
+    choices = [n_failed > 0, observed <= 0, n_valid == 0, observed < FULLY_OBSERVED]
+    ok, partial, masked, no_data, read_failed = STATES
+    return np.select(choices, [read_failed, no_data, masked, partial], default=ok)
 
 
 def _to_arrow(columns: dict[str, NDArray[Any]], schema: pa.Schema) -> pa.Table:

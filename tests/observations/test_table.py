@@ -109,3 +109,29 @@ def test_class_shares_alone_make_fields_but_no_rows(stats):
     )
     with pytest.raises(OptionError, match="class shares only"):
         cbm.to_observations(shares)
+
+
+def test_what_could_not_be_read_is_neither_masked_nor_unseen(stats):
+    """Whole, in part, and not at all; the list names acquisition, items and band."""
+    changed = stats.copy(deep=True)
+    failed = changed.n_valid * 0
+    failed[0, 0, :3] = [7, 2, 1]
+    changed["n_failed"] = failed
+    changed["observed"][0] = [0.0, 0.5, 1.0, 1.0]
+    changed["n_valid"][:, 0] = [0, 3, 0, 3]
+    band = changed.band.values[0]
+    table = cbm.to_observations(changed.isel(time=[0]))
+    states = table[table.band == band]["state"].tolist()
+    assert states == ["READ_FAILED", "READ_FAILED", "READ_FAILED", "OK"]
+    listed = cbm.report(changed)
+    assert listed.to_dict("records") == [
+        {
+            "time": changed.time.values[0],
+            "acquisition": changed.acquisition.values[0],
+            "items": changed["items"].values[0],
+            "band": band,
+            "parcels": 3,
+            "pixels": 10,
+        }
+    ]
+    assert cbm.report(stats).empty
