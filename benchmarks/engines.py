@@ -81,21 +81,30 @@ class Job:
 
 @contextmanager
 def cbmcube(
-    work: data.Work, *, codec: str, dates: int, bands: int = 1, write: bool = False
+    work: data.Work,
+    *,
+    codec: str,
+    dates: int,
+    bands: int = 1,
+    write: bool = False,
+    threads: int = 1,
 ) -> Iterator[Job]:
-    """Run items -> load -> reduce_parcels -> compute on one thread; `write` streams to Zarr."""
+    """Run items -> load -> reduce_parcels -> compute on threads; `write` streams to Zarr."""
     items = data.items(work, codec, dates=dates, bands=bands)
     parcels = work.parcels()
     data.touch(work.paths(codec, dates))
     _warm(work, codec, bands)
+    scheduler: dict[str, Any] = {"scheduler": "synchronous"}
+    if threads > 1:
+        scheduler = {"scheduler": "threads", "num_workers": threads}
 
     def to_memory() -> xr.Dataset:
-        return _reduced(items, codec, bands, parcels).compute(scheduler="synchronous")
+        return _reduced(items, codec, bands, parcels).compute(**scheduler)
 
     with tempfile.TemporaryDirectory() as folder:
 
         def to_store() -> Path:
-            with dask.config.set(scheduler="synchronous"):
+            with dask.config.set(**scheduler):
                 stats = _reduced(items, codec, bands, parcels)
                 return cbm.write_vector_cube(stats, Path(folder) / "stats.zarr")
 

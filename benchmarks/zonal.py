@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import data, report
+from benchmarks import data, figures, report
 from benchmarks.measure import ROOT, Measurement, Request, run
 
 CODEC = "zstd"
@@ -63,7 +63,7 @@ class Session:
     """Repeats of every timing; the report states medians."""
     scratch: Path
     """Folder for caches and values."""
-    results: dict[str, report.Summary] = field(default_factory=dict)
+    results: dict[str, figures.Summary] = field(default_factory=dict)
     """What was measured, by name."""
 
     @property
@@ -109,9 +109,9 @@ class Session:
         ]
 
 
-def summarise(runs: list[Measurement]) -> report.Summary:
+def summarise(runs: list[Measurement]) -> figures.Summary:
     """Return medians, the spread of the wall time, and the highest peak."""
-    return report.Summary(
+    return figures.Summary(
         wall=statistics.median(run.wall for run in runs),
         low=min(run.wall for run in runs),
         high=max(run.wall for run in runs),
@@ -132,6 +132,7 @@ def scene(session: Session) -> None:
     session.race(
         {
             "scene: cbmcube, index cached": Entry("cbmcube", one, keep="ours.npy"),
+            "scene: cbmcube, index cached, two threads": Entry("cbmcube", one | {"threads": 2}),
             "scene: cbmcube, index cold": Entry("cbmcube", one, cold=True),
             "scene: exactextract": Entry("exactextract", one | way, keep="theirs.npy"),
             "scene: xvec": Entry("xvec", {"codec": CODEC}),
@@ -158,7 +159,11 @@ def batch(session: Session) -> None:
     session.race(
         {
             "batch: cbmcube, index cached": Entry("cbmcube", many),
+            "batch: cbmcube, index cached, two threads": Entry("cbmcube", many | {"threads": 2}),
             "batch: cbmcube, index cold": Entry("cbmcube", many, cold=True),
+            "batch: cbmcube, index cold, two threads": Entry(
+                "cbmcube", many | {"threads": 2}, cold=True
+            ),
             "batch: exactextract": Entry("exactextract", many | way),
         }
     )
@@ -236,7 +241,7 @@ def _measure(session: Session, names: Iterable[str]) -> str:
     prime = session.measure("index is built", Entry("cbmcube", {"codec": CODEC, "dates": 1}))
     for name in names:
         SECTIONS[name](session)
-    facts = report.Facts(
+    facts = figures.Facts(
         scale=session.work.scale,
         codec=CODEC,
         repeat=session.repeat,
