@@ -6,6 +6,7 @@ __all__ = [
     "AccessError",
     "BadItemError",
     "CatalogError",
+    "ClusterMismatchError",
     "DuplicateIdError",
     "EmptySearchError",
     "Error",
@@ -20,12 +21,18 @@ __all__ = [
     "OffGridError",
     "OptionError",
     "ParcelsError",
+    "ParcelsTooLargeError",
     "ReadError",
     "SeveralGridsError",
+    "TooLargeError",
     "UnknownBandError",
+    "UnknownCollectionError",
     "UnknownOffsetError",
     "UnknownParcelError",
+    "UnknownScaleError",
     "UnknownStatisticError",
+    "UnprojectedProductError",
+    "UnsupportedAssetError",
 ]
 
 
@@ -92,8 +99,16 @@ class EmptySearchError(CatalogError):
     """A search found no usable item."""
 
 
+class UnknownCollectionError(EmptySearchError):
+    """A server has none of the collections that are known for a product."""
+
+
 class AccessError(Error):
     """An item points at a place that its catalogue may not point at."""
+
+
+class ClusterMismatchError(Error):
+    """A cluster lacks packages, or has other versions of them than its client."""
 
 
 class BadItemError(Error):
@@ -104,6 +119,10 @@ class NoGridError(BadItemError):
     """An item or asset states no pixel grid (CRS, transform, shape)."""
 
 
+class UnprojectedProductError(NoGridError):
+    """An item is a radar scene in its own slant geometry, which no map grid describes."""
+
+
 class OffGridError(BadItemError):
     """Assets of one CRS and resolution do not share a pixel lattice."""
 
@@ -112,12 +131,20 @@ class UnknownOffsetError(BadItemError):
     """Nothing in an item says which radiometric offset its numbers carry."""
 
 
+class UnknownScaleError(BadItemError):
+    """Nothing says how the numbers of backscatter or coherence are stored."""
+
+
 class MixedOffsetError(BadItemError):
     """Items of one acquisition carry different radiometric offsets."""
 
 
 class SeveralGridsError(Error):
     """The request covers several native grids where one was expected."""
+
+
+class TooLargeError(Error):
+    """A request would need more pixels or tasks than any cube is worth."""
 
 
 class GridMismatchError(Error):
@@ -130,6 +157,10 @@ class ReadError(Error, OSError):
 
 class ParcelsError(Error):
     """A set of parcels cannot be used as it is."""
+
+
+class ParcelsTooLargeError(ParcelsError):
+    """A source of parcels holds more than its limits allow."""
 
 
 class MissingCRSError(ParcelsError):
@@ -146,3 +177,7 @@ class DuplicateIdError(ParcelsError):
 
 class NoOverlapError(ParcelsError):
     """No parcel touches the cube."""
+
+
+class UnsupportedAssetError(BadItemError):
+    """An asset is no raster file that can be read at once."""

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = [
+    "AbsurdCoordinatesWarning",
     "CbmcubeWarning",
+    "CropListWarning",
+    "ClusterMismatchWarning",
+    "FilteredOutWarning",
+    "IgnoredOffsetWarning",
     "OutsideParcelsWarning",
     "PossiblyTruncatedWarning",
     "RefusedItemWarning",
@@ -22,8 +27,16 @@ class CbmcubeWarning(UserWarning):
     """Base of every warning that cbmcube gives."""
 
 
+class ClusterMismatchWarning(CbmcubeWarning):
+    """A cluster lacks packages, or has other versions of them than its client."""
+
+
 class RefusedItemWarning(CbmcubeWarning):
     """Items were left out because they cannot or may not be read."""
+
+
+class IgnoredOffsetWarning(CbmcubeWarning):
+    """An item states an offset for numbers that have none."""
 
 
 class PossiblyTruncatedWarning(CbmcubeWarning):
@@ -34,8 +47,20 @@ class UnfilteredServerWarning(CbmcubeWarning):
     """A server does not say that it can filter with CQL2."""
 
 
+class FilteredOutWarning(CbmcubeWarning):
+    """Nothing passes a filter, although there are items without it."""
+
+
 class UnknownPropertyWarning(CbmcubeWarning):
     """A filter names a property that no item carries."""
+
+
+class AbsurdCoordinatesWarning(CbmcubeWarning):
+    """Parcels have coordinates that lie nowhere on Earth."""
+
+
+class CropListWarning(CbmcubeWarning):
+    """The crop codes of parcels refer to the list of another country."""
 
 
 class RepairedParcelsWarning(CbmcubeWarning):

@@ -1,54 +1,151 @@
-"""Which stored number means "no data": as the assets declare it, else as the product does."""
+"""What an asset states of its stored numbers: their type, and which of them means no data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pystac
 
-from cbmcube.cube._sources import Source
 from cbmcube.exceptions import BadItemError
-from cbmcube.products import Band
+from cbmcube.products import Band, Profile
 
 
-def nodata_number(band: Band, sources: Sequence[Source]) -> float:
-    """Return the one number that means "no data" in a band.
+def stated(asset: pystac.Asset, name: str) -> Any:
+    """Return a raster property of an asset in the spellings of STAC 1.0 and 1.1, else ``None``.
 
     Parameters
     ----------
-    band
-        A band of the product; its own number stands for assets that declare none.
-    sources
-        The assets of a grid, of any band.
+    asset
+        The asset.
+    name
+        ``"nodata"``, ``"data_type"``, ``"unit"``, ``"scale"`` or ``"offset"``.
+    """
+    for fields in _statements(asset):
+        for key in (f"raster:{name}", name):
+            if fields.get(key) is not None:
+                return fields[key]
+    return None
+
+
+def stated_number(item: pystac.Item, key: str, name: str) -> float | None:
+    """Return a number that an asset states; ``"nan"`` and ``"inf"`` travel as text in JSON.
 
     Raises
     ------
     BadItemError
-        If the assets differ, for then a number would be data in one item and none in
-        another.
+        If it is not a number.
     """
-    found: dict[str, tuple[float, str]] = {}
-    for source in sources:
-        if source.band.name == band.name:
-            number = _declared(source.item.assets[source.key])
-            number = float(band.nodata) if number is None else number
-            found.setdefault(str(number), (number, source.item.id))
-    if len(found) > 1:
+    value = stated(item.assets[key], name)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise BadItemError(
+            f"item {item.id!r}, asset {key!r}: {name} is not a number",
+            given=repr(value),
+            allowed='a number, or "nan"',
+            hint="leave this item out, or mend it",
+        ) from error
+
+
+def stored_dtype(band: Band, profile: Profile, item: pystac.Item, key: str) -> str:
+    """Return the NumPy type of an asset's stored numbers.
+
+    The asset's statement comes first, then the profile's, then the band's.
+
+    Raises
+    ------
+    BadItemError
+        If the asset states a type that holds no real numbers, or for class codes no
+        whole numbers from 0 on.
+    """
+    text = stated(item.assets[key], "data_type")
+    own = profile.stored.get(band.name)
+    if text is None:
+        return (own and own.dtype) or band.dtype
+    kinds = "u" if band.kind == "classes" else "uif"
+    name = str(text).lower()
+    if name not in _TYPES or np.dtype(name).kind not in kinds:
+        raise BadItemError(
+            f"item {item.id!r}, asset {key!r}: its numbers have no usable type",
+            given=repr(text),
+            allowed=", ".join(name for name in _TYPES if np.dtype(name).kind in kinds),
+            hint="leave this item out, or mend it",
+        )
+    return name
+
+
+def nodata_number(band: Band, profile: Profile, item: pystac.Item, key: str) -> float:
+    """Return the stored number that means "no data" in an asset; NaN for NaN.
+
+    The asset's statement comes first, then the profile's, then the band's.
+
+    Raises
+    ------
+    BadItemError
+        If the stored type cannot hold the number, for then it marks nothing.
+    """
+    number = stated_number(item, key, "nodata")
+    own = profile.stored.get(band.name)
+    if number is None:
+        number = float(band.nodata if own is None or own.nodata is None else own.nodata)
+    dtype = np.dtype(stored_dtype(band, profile, item, key))
+    if not can_hold(dtype, number):
+        raise BadItemError(
+            f"item {item.id!r}, asset {key!r}: no stored number can be its nodata number",
+            given=f"nodata {number:g}, type {dtype}",
+            allowed=f"a number that {dtype} can hold",
+            hint="leave this item out, or give the profile a Stored with dtype and nodata",
+        )
+    return number
+
+
+def one_nodata(band: Band, numbers: Mapping[str, float]) -> float:
+    """Return the one number that means "no data" in class bands that meet in a plane.
+
+    Other bands need no such number: their sources become values, with NaN, before they meet.
+
+    Parameters
+    ----------
+    band
+        The class band.
+    numbers
+        Number of each item, by id.
+
+    Raises
+    ------
+    BadItemError
+        If items differ, for then a code would be data in one and none in another.
+    """
+    found: dict[str, str] = {}
+    for name, number in numbers.items():
+        found.setdefault(str(float(number)), name)
+    if len(found) != 1:
         raise BadItemError(
             f"items do not agree which number of band {band.name} means no data",
-            given="; ".join(f"{name}: {number:g}" for number, name in found.values()),
+            given="; ".join(f"{name}: {float(number):g}" for number, name in found.items()),
             allowed="one number for all items of a call",
             hint="load the items that differ in a call of their own",
         )
-    return next(iter(found.values()))[0]
+    return next(iter(numbers.values()))
 
 
-def _declared(asset: pystac.Asset) -> float | None:
-    """Return ``nodata`` of an asset in the spellings of STAC 1.0 and 1.1."""
-    fields = asset.extra_fields
-    entries: list[dict[str, Any]] = [fields]
-    entries += [(fields.get(name) or [{}])[0] for name in ("bands", "raster:bands")]
-    stated = next((entry["nodata"] for entry in entries if entry.get("nodata") is not None), None)
-    # "nan", "inf" and "-inf" travel as text, because JSON has no such numbers.
-    return None if stated is None else float(stated)
+def can_hold(dtype: np.dtype[Any], number: float) -> bool:
+    """Return whether stored numbers of a type can be `number`; floats are, or round to it."""
+    if dtype.kind == "f":
+        return True
+    limits = np.iinfo(dtype)
+    return float(number).is_integer() and limits.min <= number <= limits.max
+
+
+_TYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
+
+
+def _statements(asset: pystac.Asset) -> Iterator[Mapping[str, Any]]:
+    """Yield an asset's own fields, then those of its only or first band."""
+    yield asset.extra_fields
+    for name in ("bands", "raster:bands"):
+        bands = asset.extra_fields.get(name)
+        if isinstance(bands, list) and bands and isinstance(bands[0], dict):
+            yield bands[0]

@@ -1,80 +1,14 @@
-"""The vocabulary of a product: its bands, mask rule and spellings."""
+"""A product: its bands, mask rule and spellings."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
-
-from cbmcube.exceptions import OptionError, UnknownBandError
-
-BandKind = Literal["reflectance", "backscatter", "coherence", "index", "classes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """One layer of a product.
-
-    A class band (``kind="classes"``) holds codes: it is never scaled, averaged or
-    interpolated, and reduces to the share of each class.
-    """
-
-    name: str
-    """The name users give, such as ``"B04"``."""
-    kind: BandKind
-    """What the numbers are; decides scaling, masking and reduction."""
-    long_name: str
-    """A short description, for plots and attributes."""
-    units: str
-    """Units after scaling, in the spelling of UDUNITS; ``"1"`` for a share."""
-    dtype: str
-    """NumPy data type of the stored numbers."""
-    nodata: float
-    """Stored number that means "no data" where an item does not say."""
-    scale: float = 1.0
-    """Factor from stored numbers to ``units``, where an item does not say."""
-    classes: Mapping[int, str] = field(default_factory=dict)
-    """Meaning of each code of a class band."""
-
-    def __post_init__(self) -> None:
-        if (self.kind == "classes") != bool(self.classes):
-            raise OptionError(
-                f"band {self.name!r} must list its classes exactly if it is a class band",
-                given=f"kind={self.kind!r}, {len(self.classes)} classes",
-                hint='pass classes={code: "meaning"} with kind="classes"',
-            )
-        if np.dtype(self.dtype).kind in "iu" and not float(self.nodata).is_integer():
-            raise OptionError(
-                f"band {self.name!r} holds whole numbers, so its nodata must be one",
-                given=f"dtype={self.dtype!r}, nodata={self.nodata!r}",
-                hint="name a number that the band never holds otherwise",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class MaskRule:
-    """Which codes of a class band make a pixel unusable."""
-
-    band: str
-    """Name of the class band."""
-    masked: frozenset[int]
-    """Codes that are masked."""
-    source: str
-    """Where the choice of codes comes from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How one provider spells a product."""
-
-    name: str
-    """Short name of the provider or convention."""
-    collections: tuple[str, ...]
-    """Collection ids under which items are found."""
-    assets: Mapping[str, str]
-    """Exact asset key of each band."""
+from cbmcube.exceptions import UnknownBandError
+from cbmcube.products._band import Band, MaskRule
+from cbmcube.products._profile import Profile, best_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +74,45 @@ class Product:
             )
         return tuple(self.band(name) for name in dict.fromkeys(wanted))
 
-    def profile_for(self, collection: str | None, assets: Collection[str]) -> Profile | None:
-        """Return the profile that spells `assets`, the one of `collection` preferred."""
-        fitting = [p for p in self.profiles if any(key in assets for key in p.assets.values())]
-        for profile in fitting:
-            if collection in profile.collections:
-                return profile
-        return fitting[0] if fitting else None
+    def profile_for(
+        self,
+        collection: str | None,
+        assets: Collection[str],
+        properties: Mapping[str, Any] | None = None,
+    ) -> Profile | None:
+        """Return the profile that spells an item, or ``None`` if no provider is known to.
+
+        A profile that names the collection comes before one that does not, then the one
+        with most asset keys and properties found.
+
+        Parameters
+        ----------
+        collection
+            Collection id of the item.
+        assets
+            Its asset keys.
+        properties
+            Its properties.
+        """
+        return best_profile(self.profiles, collection, assets, properties or {})
+
+    def with_profile(self, profile: Profile) -> Product:
+        """Return a product that knows `profile` too, and prefers it.
+
+        Parameters
+        ----------
+        profile
+            A spelling; takes the place of one of the same name.
+
+        Raises
+        ------
+        UnknownBandError
+            If `profile` spells a band that the product does not have.
+        """
+        for name in profile.assets:
+            self.band(name)
+        others = tuple(known for known in self.profiles if known.name != profile.name)
+        return replace(self, profiles=(profile, *others))
 
     @property
     def collections(self) -> tuple[str, ...]:
