@@ -1,8 +1,18 @@
 """Parcels in: read, validate, prepare."""
 
 from cbmcube.parcels._check import check_parcels
+from cbmcube.parcels._limits import ReadLimits
 from cbmcube.parcels._prepare import prepare_parcels
 from cbmcube.parcels._read import read_parcels
+from cbmcube.parcels._report import ParcelsReport, parcels_report
 from cbmcube.parcels._source import PolygonSource
 
-__all__ = ["PolygonSource", "check_parcels", "prepare_parcels", "read_parcels"]
+__all__ = [
+    "ParcelsReport",
+    "PolygonSource",
+    "ReadLimits",
+    "check_parcels",
+    "parcels_report",
+    "prepare_parcels",
+    "read_parcels",
+]

@@ -1,4 +1,4 @@
-"""Recognise the vector files that may be opened, by their content and not by their name.
+"""Recognise the vector formats that may be opened, by content and by extension.
 
 The file library behind geopandas opens far more than files of geometries: a small text
 can send it to other files, to a database or to the network. Only formats that hold their
@@ -7,14 +7,12 @@ features themselves are let through.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 
 from cbmcube.exceptions import ReadError
 
-_HEAD_BYTES = 1 << 16
+HEAD_BYTES = 1 << 16
 _POINTERS = (
     b"<OGRVRT",
     b"<VRTDataset",
@@ -33,18 +31,35 @@ class Format:
     """Its name for people."""
     drivers: frozenset[str]
     """Names of the GDAL drivers that may open it; none for GeoParquet."""
+    suffixes: tuple[str, ...]
+    """Extensions of its files, in lower case."""
+    vertex_bytes: int
+    """The fewest bytes a vertex can take in such a file, unpacked."""
     options: dict[str, str] = field(default_factory=dict)
     """GDAL open options."""
 
 
-SHAPEFILE = Format("Shapefile", frozenset({"ESRI Shapefile"}))
-GEOPACKAGE = Format("GeoPackage", frozenset({"GPKG"}))
-FLATGEOBUF = Format("FlatGeobuf", frozenset({"FlatGeobuf"}))
-GEOPARQUET = Format("GeoParquet", frozenset())
-GEOJSON = Format("GeoJSON", frozenset({"GeoJSON", "GeoJSONSeq"}))
+SHAPEFILE = Format("Shapefile", frozenset({"ESRI Shapefile"}), (".shp",), 16)
+GEOPACKAGE = Format("GeoPackage", frozenset({"GPKG"}), (".gpkg",), 16)
+FLATGEOBUF = Format("FlatGeobuf", frozenset({"FlatGeobuf"}), (".fgb",), 16)
+GEOPARQUET = Format("GeoParquet", frozenset(), (".parquet", ".geoparquet", ".pq"), 16)
+# The shortest vertex of GeoJSON is "[0,0]," and of GML "0 0 ".
+GEOJSON = Format(
+    "GeoJSON", frozenset({"GeoJSON", "GeoJSONSeq"}), (".geojson", ".json", ".geojsonl"), 6
+)
 # A GML names its schema by address; the geometries can be read without fetching it, and
 # without leaving a file of guesses beside the data.
-GML = Format("GML", frozenset({"GML"}), {"DOWNLOAD_SCHEMA": "NO", "WRITE_GFS": "NO"})
+GML = Format(
+    "GML", frozenset({"GML"}), (".gml", ".xml"), 4, {"DOWNLOAD_SCHEMA": "NO", "WRITE_GFS": "NO"}
+)
+# Coordinates are differences of variable length, one byte each at least.
+FILE_GDB = Format("file geodatabase", frozenset({"OpenFileGDB"}), (".gdb",), 2)
+
+FORMATS = (GEOPACKAGE, SHAPEFILE, GEOJSON, GML, FLATGEOBUF, FILE_GDB, GEOPARQUET)
+ALLOWED = (
+    "GeoPackage (.gpkg), Shapefile (.shp), GeoJSON (.geojson, .json), GML (.gml, .xml), "
+    "FlatGeobuf (.fgb), file geodatabase (.gdb), these also zipped; GeoParquet (.parquet)"
+)
 
 _SIGNATURES = {
     b"\x00\x00\x27\x0a": SHAPEFILE,
@@ -52,37 +67,43 @@ _SIGNATURES = {
     b"fgb\x03": FLATGEOBUF,
     b"PAR1": GEOPARQUET,
 }
-_ZIPPED = (SHAPEFILE, GEOPACKAGE, FLATGEOBUF, GEOJSON, GML)
-"""Formats that are read from a zip archive, the most telling signature first."""
-
-_ALLOWED = "GeoPackage, Shapefile, GeoJSON, GML, FlatGeobuf, also zipped; GeoParquet"
 
 
-def recognise(path: Path) -> Format:
-    """Return the format of a local file, or say why it is not read."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise ReadError(
-            "the file of parcels cannot be opened",
-            given=path,
-            hint="check the path; only local files are read, so download remote ones first",
-        ) from error
-    zipped = head.startswith(b"PK\x03\x04")
-    kind = _recognise_zip(path) if zipped else _recognise_head(head, path)
-    if kind is None or path.suffix.lower() == ".vrt":
-        raise ReadError(
-            "the file is not one of the vector formats that are read",
-            given=path,
-            allowed=_ALLOWED,
-            hint="convert it to GeoPackage, for example with ogr2ogr",
-        )
-    return kind
+def recognise(head: bytes, name: PurePath, *, given: object) -> Format | None:
+    """Return the format of a file from its first bytes, or None for any other file.
 
-
-def _recognise_head(head: bytes, given: object) -> Format | None:
+    Raises
+    ------
+    ReadError
+        The file points at other data, or is named as another format than it holds.
+    """
     _refuse_pointer(head, given)
+    found = _by_content(head)
+    suffix = name.suffix.lower()
+    named = next((kind for kind in FORMATS if suffix in kind.suffixes), None)
+    # The extension decides which driver opens a file, so the content must agree with it.
+    if found is None or named is None:
+        return None
+    if named is not found:
+        raise ReadError(
+            f"the file is named as {named.name} and holds {found.name}",
+            given=given,
+            hint=f"rename it to {found.suffixes[0]} if you trust where it comes from",
+        )
+    return found
+
+
+def refuse(given: object) -> ReadError:
+    """Return the error for a file that is none of the formats."""
+    return ReadError(
+        "the file is not one of the vector formats that are read",
+        given=given,
+        allowed=ALLOWED,
+        hint="convert it to GeoPackage, for example with ogr2ogr",
+    )
+
+
+def _by_content(head: bytes) -> Format | None:
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
@@ -94,33 +115,11 @@ def _recognise_head(head: bytes, given: object) -> Format | None:
     return None
 
 
-def _recognise_zip(path: Path) -> Format | None:
-    found = set()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                with archive.open(member) as file:
-                    head = file.read(_HEAD_BYTES)
-                kind = _recognise_head(head, f"{path}, member {member}")
-                if kind is not None:
-                    found.add(kind.name)
-    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
-    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(
-            "the zip archive of parcels cannot be read",
-            given=path,
-            hint="download it again, or unpack it and give the file inside",
-        ) from error
-    return next((kind for kind in _ZIPPED if kind.name in found), None)
-
-
 def _refuse_pointer(head: bytes, given: object) -> None:
     if any(mark in head for mark in _POINTERS):
         raise ReadError(
             "the file points at other data instead of holding parcels",
             given=given,
-            allowed=_ALLOWED,
+            allowed=ALLOWED,
             hint="write what it points at into a GeoPackage, for example with ogr2ogr",
         )

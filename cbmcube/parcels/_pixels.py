@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -29,6 +31,8 @@ Centre; 3 are the least that Sen4CAP accepts.
 _WHOLE = 1.0 - 1e-6
 # Coverage comes in single precision: a cell short of 1 cm2 in 100 m2 counts as whole.
 _COUNT = f"count(min_coverage_frac={_WHOLE},coverage_weight=none)"
+
+_AT_ONCE = 50_000
 
 BUFFER_STATUS = ("NONE", "OK", "EMPTIED")
 
@@ -134,3 +138,54 @@ def apply_buffer(
         gone = shapely.is_empty(shapely.buffer(parts, distance))
         lost += np.bincount(owner[gone], minlength=lost.size).astype(np.int32)
     return buffered, status, lost
+
+
+def count_pixels(
+    shapes: gpd.GeoSeries, applied: float, distances: Mapping[float, float], grids: Any
+) -> dict[str, Any]:
+    """Count whole pixels, in one CRS or in that of each parcel, given by EPSG codes.
+
+    Parameters
+    ----------
+    shapes
+        Valid polygons.
+    applied
+        Metres of the buffer whose effect is reported.
+    distances
+        For each resolution in metres, the buffer after which its pixels are counted.
+    grids
+        A CRS, or the EPSG code of each parcel, 0 if it has no geometry.
+
+    Returns
+    -------
+    dict
+        Columns ``buffer_status``, ``n_parts_lost`` and, for each resolution, a count and a class.
+    """
+    size = len(shapes)
+    full = {spacing: np.zeros(size, np.int32) for spacing in distances}
+    status, lost = np.zeros(size, np.int8), np.zeros(size, np.int32)
+    for grid, here in _by_grid(grids, size):
+        metric = shapes.iloc[here].to_crs(grid).to_numpy()
+        buffered, status[here], lost[here] = apply_buffer(metric, applied)
+        for spacing, distance in distances.items():
+            narrowed = buffered if distance == applied else shapely.buffer(metric, distance)
+            full[spacing][here] = count_whole(narrowed, spacing)
+    return {
+        "buffer_status": categorical(status, BUFFER_STATUS),
+        "n_parts_lost": lost,
+        **{f"n_full_{spacing:g}": counts for spacing, counts in full.items()},
+        **{f"class_{spacing:g}m": classes(counts) for spacing, counts in full.items()},
+    }
+
+
+def _by_grid(grids: Any, size: int) -> Iterator[tuple[Any, NDArray[np.intp]]]:
+    """Return parcels of one grid, few enough that their copies take little memory."""
+    if isinstance(grids, np.ndarray):
+        groups = [
+            (int(code), np.flatnonzero(grids == code)) for code in np.unique(grids[grids > 0])
+        ]
+    else:
+        groups = [(grids, np.arange(size))]
+    for grid, here in groups:
+        for start in range(0, here.size, _AT_ONCE):
+            yield grid, here[start : start + _AT_ONCE]

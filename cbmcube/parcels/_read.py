@@ -1,4 +1,4 @@
-"""Read a file of parcels."""
+"""Read parcels from a file or a database."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
-import pyogrio  # type: ignore[import-untyped]
 import shapely
+from numpy.typing import NDArray
 
-from cbmcube.exceptions import MissingCRSError, ParcelsError, ReadError
-from cbmcube.parcels._check import check_parcels
-from cbmcube.parcels._formats import GEOPARQUET, GML, Format, recognise
-from cbmcube.parcels._identify import FEATURE_ID, identify
+from cbmcube.exceptions import MissingCRSError, OptionError
+from cbmcube.parcels._check import check_parcels, some
+from cbmcube.parcels._crops import check_code_list, name_crop
+from cbmcube.parcels._files import locate
+from cbmcube.parcels._formats import GEOPARQUET
+from cbmcube.parcels._identify import ROW, identify
+from cbmcube.parcels._layers import read_layer
+from cbmcube.parcels._limits import ReadLimits
+from cbmcube.parcels._parquet import read_parquet
+from cbmcube.parcels._postgis import is_database, read_database
+from cbmcube.parcels._report import remember
+from cbmcube.parcels._shape import absurd, count_types, keep_polygons
+from cbmcube.warnings import AbsurdCoordinatesWarning
 
 _GEOMETRY = "geometry"
-# What geopandas, pyogrio, pyarrow and shapely raise for files they cannot read.
-_READ_FAILURES = (OSError, RuntimeError, ValueError, shapely.errors.ShapelyError)
 
 
 def read_parcels(
@@ -29,47 +37,78 @@ def read_parcels(
     id: str | Sequence[str] | None = None,  # noqa: A002  # the word users have for it
     crop: str | None = None,
     layer: str | None = None,
+    table: str | None = None,
+    sql: str | None = None,
+    limits: ReadLimits | None = None,
 ) -> gpd.GeoDataFrame:
-    """Read a file of farm parcels.
+    """Read farm parcels from a file or a PostGIS database.
 
-    GeoPackage, Shapefile, GeoJSON, GML and FlatGeobuf are read, plain or zipped, and
-    GeoParquet. A file is recognised by its content. Files that only point at other data,
-    such as OGR virtual files, are refused. Nothing is fetched from a network.
+    GeoPackage, Shapefile, GeoJSON, GML, FlatGeobuf and file geodatabase are read, plain or
+    zipped, and GeoParquet. The extension of a file says what it is, and its content must agree.
+    Files that only point at other data, such as OGR virtual files, are refused.
+    Files are opened for reading only, nothing is unpacked, and nothing is fetched from a network.
 
     Parameters
     ----------
     path
-        A local file.
+        A local file, the folder of a file geodatabase, or the address of a database,
+        ``postgresql://user@host/database``. Its password may stand in the address, in
+        ``PGPASSWORD`` or in ``~/.pgpass``; no message or report repeats it. A database needs
+        ``pip install 'cbmcube[postgis]'``.
     id
         The column with the parcel ids. Several columns are joined with ``/``. ``fid`` is
         the feature id of the file; in a GeoPackage it is stored, in other formats it is
-        the number of the row. None takes the one column named ``parcel``, ``parcel_id``
-        or ``field_id``; no other name is guessed. Ids keep their type, except that whole
-        numbers stored as floats become integers.
+        the number of the row. ``row`` numbers the rows of a file from 0. None takes the one
+        column named ``parcel``, ``parcel_id``, ``field_id`` or ``localId`` (INSPIRE), else of
+        GeoParquet (fiboa) and databases ``id``; no other name is guessed. Ids keep their type,
+        except that whole numbers stored as floats become integers.
     crop
-        The column with the crop codes; a copy of it is named ``crop``.
+        The column with the crop codes; a copy of it is named ``crop``. Another column of that
+        name is kept as ``crop_in_file``. None takes ``crop``, ``crop_code`` or ``crop:code``
+        (fiboa), the first that there is.
     layer
-        The layer; needed if several layers hold geometries.
+        The layer; needed if several layers hold geometries. In an archive of several files,
+        the name of one without its extension.
+    table, sql
+        One of them for a database: a table or view, ``"name"`` or ``"schema.name"``, or a
+        ``SELECT``. It runs in a read-only transaction.
+    limits
+        What the source may hold at most, checked before it is read where the format tells.
+        Default `ReadLimits()`: 20 million parcels, 500 million vertices, 16 GiB.
 
     Returns
     -------
     geopandas.GeoDataFrame
         One row per parcel in the order of the file, with the index ``parcel``, every other
-        column of the file, and two-dimensional polygons in the file's CRS. Validity is the
-        matter of `prepare_parcels`.
+        column of the file, and two-dimensional polygons in the file's CRS. Of a geometry
+        collection the polygons are kept. Validity is the matter of `prepare_parcels`.
+        `parcels_report` tells what was read and noticed.
 
     Raises
     ------
     ReadError
-        The file is missing, damaged, or not of these formats.
+        The file is missing, damaged, or not of these formats; the database cannot be read.
     MissingCRSError
-        The file states no coordinate reference system.
+        The source states no coordinate reference system.
     MissingIdError
         The column of the ids is not named, absent, or null in some rows.
     DuplicateIdError
         Ids repeat.
+    ParcelsTooLargeError
+        The source holds more than `limits` allow.
     ParcelsError
         There are no rows, no such layer or crop column, or geometries other than polygons.
+    OptionError
+        `table` or `sql` goes with a file, or neither or both with a database.
+    ImportError
+        The packages for databases are not installed.
+
+    Warns
+    -----
+    AbsurdCoordinatesWarning
+        Coordinates are infinite, no numbers, or lie nowhere on Earth.
+    CropListWarning
+        The fiboa column ``crop:code_list`` names the list of another country.
 
     Examples
     --------
@@ -92,141 +131,100 @@ def read_parcels(
     7       wheat
     8       maize
     """
-    file = Path(path)
-    kind = recognise(file)
-    if kind is GEOPARQUET:
-        table, features = _read_parquet(file), None
+    bounds = limits if limits is not None else ReadLimits()
+    if is_database(path):
+        rows, place = read_database(str(path), table=table, sql=sql, limits=bounds)
+        features, origin = None, {"source": place, "format": "PostGIS", "layer": table}
     else:
-        table, features = _read_layer(file, kind, layer)
-    if table.crs is None:
+        _refuse_query(table, sql)
+        rows, features, origin = _read_file(Path(path), layer, bounds)
+    if rows.crs is None:
         raise MissingCRSError(
-            "the file states no coordinate reference system",
-            given=path,
-            hint="add it (a Shapefile keeps it in a .prj file), or read the file with "
-            "geopandas.read_file, call set_crs and continue with that GeoDataFrame",
+            "the source states no coordinate reference system",
+            given=origin["source"],
+            hint="add it (a Shapefile keeps it in a .prj file, PostGIS in ST_SRID), or read it "
+            "with geopandas, call set_crs and continue with that GeoDataFrame",
         )
-    columns = pd.DataFrame(table.drop(columns=table.active_geometry_name))
-    ids = identify(columns, features, id)
-    if crop is not None:
-        table = _name_crop(table, crop)
+    columns = pd.DataFrame(rows.drop(columns=rows.active_geometry_name))
+    if is_database(path) and ROW not in columns:
+        _refuse_row(id)
+    ids, listed = identify(columns, features, id)
+    rows, crops, kept = name_crop(rows, crop)
     # The column that becomes the index would only repeat it.
-    table = table.drop(columns=[name for name in (ids.name,) if name in columns])
-    return check_parcels(_flatten(table.set_index(ids)))
+    rows = rows.drop(columns=[name for name in (ids.name,) if name in columns and name in rows])
+    flat, noticed = _clean(rows.set_index(ids), bounds, origin["source"])
+    parcels = check_parcels(flat)
+    facts = {
+        **origin,
+        "features": len(parcels),
+        "crs": parcels.crs.to_string(),
+        "id": listed,
+        "crop": crops,
+        "crop_of_the_file_kept_as": kept,
+        **noticed,
+        "crop_list_of_another_country": check_code_list(parcels, stacklevel=3),
+    }
+    return remember(parcels, "read", facts)
 
 
-def _read_parquet(path: Path) -> gpd.GeoDataFrame:
-    try:
-        table = gpd.read_parquet(path)
-    except _READ_FAILURES as error:
-        raise ReadError(
-            "the Parquet file holds no geometries that can be read",
-            given=path,
-            allowed="GeoParquet, whose metadata have an entry 'geo'",
-            hint="decode the column with geopandas.GeoSeries.from_wkb and make a GeoDataFrame",
-        ) from error
-    _refuse_none(table, path)
-    named = any(name is not None for name in table.index.names)
-    return table.reset_index(drop=not named)
+def _read_file(
+    path: Path, layer: str | None, limits: ReadLimits
+) -> tuple[gpd.GeoDataFrame, pd.Series[int] | None, dict[str, str | None]]:
+    source = locate(path, layer, limits)
+    # Folders are the user's own affair; the report travels with the data.
+    origin = {"source": path.name, "format": source.format.name, "layer": None}
+    if source.format is GEOPARQUET:
+        return read_parquet(source, limits), None, origin
+    rows, features, name = read_layer(source, limits)
+    return rows, features, {**origin, "layer": name}
 
 
-def _read_layer(
-    path: Path, kind: Format, layer: str | None
-) -> tuple[gpd.GeoDataFrame, pd.Series[int]]:
-    try:
-        with warnings.catch_warnings():
-            # Measures are dropped on purpose; a repeated attribute changes no parcel.
-            warnings.filterwarnings("ignore", "Measured .* geometry types", UserWarning)
-            warnings.filterwarnings("ignore", "Field with same name", RuntimeWarning)
-            chosen = _choose_gml(path, layer) if kind is GML else _choose_layer(path, layer)
-            info = pyogrio.read_info(path, layer=chosen, **kind.options)
-            _check_driver(info["driver"], kind, path)
-            table = pyogrio.read_dataframe(
-                path, layer=chosen, fid_as_index=True, on_invalid="fix", **kind.options
-            )
-    except _READ_FAILURES as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(
-            f"the {kind.name} cannot be read",
-            given=path if layer is None else f"{path}, layer {layer!r}",
-            hint="open it in a GIS; if it opens there, write it again as GeoPackage",
-        ) from error
-    _refuse_none(table, path)
-    name = info["fid_column"] or FEATURE_ID
-    features = pd.Series(table.index, name=name)
-    return table.reset_index(drop=True), features
-
-
-def _choose_layer(path: Path, layer: str | None) -> str:
-    layers = [str(name) for name, shape in pyogrio.list_layers(path) if shape is not None]
-    holding = [name for name in layers if _count(path, name)]
-    chosen = holding[0] if layer is None and len(holding) == 1 else layer
-    if chosen in holding:
-        return chosen
-    if layer is None:
-        what = "several layers hold parcels" if holding else "no layer of the file holds parcels"
-    else:
-        what = f"layer {layer!r} holds no parcels"
-        what = what if layer in layers else f"there is no layer {layer!r} with geometries"
-    raise ParcelsError(
-        what,
-        given=path,
-        allowed=f"the layers that hold parcels: {', '.join(holding) or 'none'}",
-        hint=f"name the layer: read_parcels(path, layer={holding[0]!r})" if holding else None,
-    )
-
-
-def _choose_gml(path: Path, layer: str | None) -> str | None:
-    # Listing layers takes no open options: it might fetch the schema, and writes a file.
-    if layer is not None:
-        return layer
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "More than one layer", UserWarning)
-        try:
-            return str(pyogrio.read_info(path, **GML.options)["layer_name"])
-        except UserWarning as several:
-            raise ParcelsError(
-                "the GML holds several layers",
-                given=several,
-                hint="name the layer: read_parcels(path, layer='...')",
-            ) from several
-
-
-def _refuse_none(table: Any, path: Path) -> None:
-    if not isinstance(table, gpd.GeoDataFrame) or table.empty:
-        raise ParcelsError("the file, or the layer of it, holds no parcels", given=path)
-
-
-def _count(path: Path, layer: str) -> int:
-    return int(pyogrio.read_info(path, layer=layer, force_feature_count=True)["features"])
-
-
-def _check_driver(driver: str, kind: Format, path: Path) -> None:
-    if driver not in kind.drivers:
-        raise ReadError(
-            f"the file looks like {kind.name} and would be read as {driver}",
-            given=path,
-            hint="write it again as GeoPackage",
+def _refuse_query(table: str | None, sql: str | None) -> None:
+    if table is not None or sql is not None:
+        raise OptionError(
+            "table and sql are for databases only",
+            given=f"table={table!r}, sql={sql!r}",
+            hint="choose a layer of a file with layer='…'",
         )
 
 
-def _name_crop(table: gpd.GeoDataFrame, crop: str) -> gpd.GeoDataFrame:
-    if crop not in table:
-        raise ParcelsError(
-            f"there is no column {crop!r} to take the crop codes from",
-            allowed=[name for name in table if name != table.active_geometry_name],
+def _refuse_row(names: str | Sequence[str] | None) -> None:
+    if names == ROW or (not isinstance(names, str) and ROW in (names or ())):
+        raise OptionError(
+            "the rows of a database have no order, so their numbers name no parcel",
+            given=f"id={names!r}",
+            hint="name the columns of the primary key",
         )
-    if crop != "crop" and "crop" in table:
-        raise ParcelsError(
-            "the file has a column 'crop' beside the one named as crop codes",
-            given=crop,
-            hint="read it without `crop`, and rename the columns afterwards",
-        )
-    return table.assign(crop=table[crop])
 
 
-def _flatten(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Drop heights and measures, and name the geometry as everybody does."""
-    name = table.active_geometry_name
-    flat = table.assign(**{name: shapely.force_2d(table.geometry.to_numpy())})
-    return flat if _GEOMETRY in table else flat.rename_geometry(_GEOMETRY)
+def _clean(
+    rows: gpd.GeoDataFrame, limits: ReadLimits, given: str | None
+) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    """Drop heights, keep polygons only, name the geometry as everybody does; and count it."""
+    name = rows.active_geometry_name
+    raw = rows.geometry.to_numpy()
+    vertices = int(shapely.get_num_coordinates(raw).sum())
+    limits.check("vertices", vertices, given=given)
+    flat, reduced = keep_polygons(shapely.force_2d(raw))
+    wild = absurd(flat, geographic=rows.crs.is_geographic)
+    _warn_of_absurd(rows.index, wild)
+    clean = rows.assign(**{name: gpd.GeoSeries(flat, index=rows.index, crs=rows.crs)})
+    clean = clean if _GEOMETRY in rows else clean.rename_geometry(_GEOMETRY)
+    noticed = {
+        "geometries": count_types(flat),
+        "vertices": vertices,
+        "heights_dropped": int(shapely.has_z(raw).sum()),
+        "collections_reduced_to_polygons": reduced,
+        "absurd_coordinates": int(wild.sum()),
+    }
+    return clean, noticed
+
+
+def _warn_of_absurd(ids: pd.Index[Any], wild: NDArray[np.bool_]) -> None:
+    if wild.any():
+        warnings.warn(
+            f"the coordinates of {wild.sum():,} of {len(ids):,} parcels are infinite, no numbers, "
+            f"or lie nowhere on Earth: {some(ids[wild])}; correct them, or leave these parcels out",
+            AbsurdCoordinatesWarning,
+            stacklevel=4,
+        )

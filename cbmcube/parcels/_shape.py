@@ -28,10 +28,61 @@ EUROPE = (-35.58, 24.6, 44.83, 84.73)
 
 _PAIRS_AT_ONCE = 200_000
 
+_FARTHEST = {True: 1e3, False: 1e9}
+"""No degree is beyond the first and no coordinate of a map, in any unit, beyond the second."""
+
 
 def present(geometries: Geometries) -> NDArray[np.bool_]:
     """Return which geometries are neither missing nor empty."""
     return ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+
+
+def absurd(geometries: Geometries, *, geographic: bool) -> NDArray[np.bool_]:
+    """Return which geometries have coordinates that are infinite, no numbers, or absurd."""
+    points, owner = shapely.get_coordinates(geometries, return_index=True)
+    # Also false for NaN.
+    sound = (np.abs(points) <= _FARTHEST[geographic]).all(axis=1)
+    wild = np.zeros(geometries.shape, np.bool_)
+    wild[owner[~sound]] = True
+    return wild
+
+
+def count_types(geometries: Geometries) -> dict[str, int]:
+    """Count geometries by type; missing and empty ones are counted as ``empty``."""
+    there = present(geometries)
+    kinds, counts = np.unique(shapely.get_type_id(geometries[there]), return_counts=True)
+    found = {shapely.GeometryType(k).name: int(n) for k, n in zip(kinds, counts, strict=True)}
+    return {**found, "empty": int((~there).sum())}
+
+
+def keep_polygons(geometries: Geometries) -> tuple[Geometries, int]:
+    """Reduce each geometry collection that has polygons to them; return how many there were.
+
+    Collections without a polygon stay, to be refused with lines and points.
+    """
+    collections = np.flatnonzero(
+        shapely.get_type_id(geometries) == shapely.GeometryType.GEOMETRYCOLLECTION
+    )
+    parts, owner = geometries[collections], np.arange(collections.size)
+    # A collection may hold collections and MultiPolygons, which hold polygons.
+    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
+        parts, inner = shapely.get_parts(parts, return_index=True)
+        owner = owner[inner]
+    polygons = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    reduced = np.unique(owner[polygons])
+    kept = geometries.copy()
+    if reduced.size:
+        position = np.searchsorted(reduced, owner[polygons])
+        kept[collections[reduced]] = shapely.multipolygons(parts[polygons], indices=position)
+    return kept, int(reduced.size)
+
+
+def duplicate_of(hashes: NDArray[np.object_], there: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the position of the first parcel with the same geometry; -1 if it is the first."""
+    _, first, group = np.unique(hashes.astype(str), return_index=True, return_inverse=True)
+    original = first[group]
+    repeated = there & (original != np.arange(hashes.size))
+    return np.where(repeated, original, -1)
 
 
 def repair(geometries: Geometries) -> tuple[Geometries, NDArray[np.int8]]:
