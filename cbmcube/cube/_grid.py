@@ -1,22 +1,23 @@
-"""Native pixel grids, read from the projection metadata of items and assets."""
+"""Native pixel grids: what their sources share, and the grid that covers them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import pyproj.exceptions
-import pystac
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from cbmcube.exceptions import NoGridError, OffGridError
+from cbmcube.exceptions import OffGridError, TooLargeError
 
 LATTICE_TOLERANCE = 0.01
 """Largest deviation from the common lattice that is taken for rounding, in pixels."""
+MAX_COVER = 2**40
+"""Most pixels of a grid that covers all sources: Europe at 4 m."""
+
+Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,68 +58,15 @@ def crs_text(geobox: GeoBox) -> str:
     return f"EPSG:{crs.epsg}" if crs.epsg else crs.to_wkt()
 
 
-def asset_geobox(item: pystac.Item, key: str) -> GeoBox:
-    """Return the grid on which the asset `key` of `item` was written.
-
-    The asset's own metadata go before the item's; nothing is computed from a
-    bounding box, and no file is opened.
-
-    Raises
-    ------
-    NoGridError
-        If CRS, transform or shape are missing or unusable.
-    """
-    shape = _stated(item, key, "proj:shape")
-    transform = _stated(item, key, "proj:transform")
-    if shape is None or transform is None:
-        missing = "proj:shape" if shape is None else "proj:transform"
-        raise NoGridError(
-            f"item {item.id!r} states no {missing} for asset {key!r}",
-            allowed="proj:code, proj:transform and proj:shape on the asset or the item",
-            hint="add the missing projection metadata to the item",
-        )
-    affine = Affine(*[float(value) for value in transform[:6]])
-    usable = all(map(math.isfinite, affine[:6])) and affine.a and affine.e
-    if not usable or affine.b or affine.d:
-        raise NoGridError(
-            f"item {item.id!r}, asset {key!r}: the transform is not a pixel lattice",
-            given=list(transform),
-            allowed="finite numbers, pixel steps other than zero, no rotation",
-            hint="correct proj:transform in the item",
-        )
-    rows, columns = (int(size) for size in shape)
-    return GeoBox((rows, columns), affine, _asset_crs(item, key))
+def geobox_bounds(geobox: GeoBox) -> Bounds:
+    """Return west, south, east and north of a grid, in units of its CRS."""
+    rows, columns = geobox.shape
+    a, _, c, _, e, f = geobox.affine[:6]
+    xs, ys = sorted((c, c + columns * a)), sorted((f, f + rows * e))
+    return xs[0], ys[0], xs[1], ys[1]
 
 
-def _asset_crs(item: pystac.Item, key: str) -> CRS:
-    for field in ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson"):
-        stated = _stated(item, key, field)
-        if stated is None:
-            continue
-        try:
-            return CRS(stated)
-        except pyproj.exceptions.CRSError as error:
-            raise NoGridError(
-                f"item {item.id!r}, asset {key!r}: {field} is not a known CRS",
-                given=repr(stated),
-                hint=f"correct {field} in the item",
-            ) from error
-    raise NoGridError(
-        f"item {item.id!r} states no CRS for asset {key!r}",
-        allowed="proj:code, proj:epsg, proj:wkt2 or proj:projjson",
-        hint="add the CRS to the item",
-    )
-
-
-def _stated(item: pystac.Item, key: str, field: str) -> Any:
-    """Return a field of the asset, else of the item; empty values count as absent."""
-    value = item.assets[key].extra_fields.get(field)
-    return item.properties.get(field) if value is None else value
-
-
-def covering_geobox(
-    key: GridKey, members: Iterable[GeoBox], bounds: tuple[float, float, float, float]
-) -> GeoBox:
+def covering_geobox(key: GridKey, members: Iterable[GeoBox], bounds: Bounds) -> GeoBox:
     """Return the grid of `key` that covers `bounds` on the lattice of its `members`.
 
     Parameters
@@ -134,23 +82,37 @@ def covering_geobox(
     ------
     OffGridError
         If a member lies off the lattice by more than `LATTICE_TOLERANCE` pixels.
+    TooLargeError
+        If the grid would have more than `MAX_COVER` pixels.
     """
-    members = list(members)
-    anchor = members[0].affine
-    for member in members:
+    distinct = list(dict.fromkeys(members))
+    anchor = distinct[0].affine
+    for member in distinct:
         _require_lattice(key, anchor, member)
     west, south, east, north = bounds
     x_start, x_stop = (west, east) if key.step_x > 0 else (east, west)
     y_start, y_stop = (south, north) if key.step_y > 0 else (north, south)
-    column, columns = _whole_pixels(x_start, x_stop, anchor.c, key.step_x)
-    row, rows = _whole_pixels(y_start, y_stop, anchor.f, key.step_y)
+    column, columns = whole_pixels(x_start, x_stop, anchor.c, key.step_x)
+    row, rows = whole_pixels(y_start, y_stop, anchor.f, key.step_y)
+    require_size(key.name, rows, columns)
     origin_x = anchor.c + column * key.step_x
     origin_y = anchor.f + row * key.step_y
     affine = Affine(key.step_x, 0.0, origin_x, 0.0, key.step_y, origin_y)
-    return GeoBox((rows, columns), affine, members[0].crs)
+    return GeoBox((rows, columns), affine, distinct[0].crs)
 
 
-def _whole_pixels(start: float, stop: float, anchor: float, step: float) -> tuple[int, int]:
+def require_size(name: str, rows: int, columns: int) -> None:
+    """Refuse a grid of more than `MAX_COVER` pixels before anything is built on it."""
+    if rows * columns > MAX_COVER:
+        raise TooLargeError(
+            f"grid {name} would cover more ground than one cube can hold",
+            given=f"{rows:,} x {columns:,} pixels",
+            allowed=f"{MAX_COVER:,} pixels",
+            hint="narrow the search: an item far from the others stretches the grid",
+        )
+
+
+def whole_pixels(start: float, stop: float, anchor: float, step: float) -> tuple[int, int]:
     """Return first pixel (counted from `anchor`) and number of pixels of an interval."""
     first = math.floor((start - anchor) / step + LATTICE_TOLERANCE)
     last = math.ceil((stop - anchor) / step - LATTICE_TOLERANCE)

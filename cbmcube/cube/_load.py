@@ -1,26 +1,24 @@
-"""From items to lazy cubes on their native grids."""
+"""From items to lazy cubes: on their native grids, or on the one grid the caller asks for."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pystac
 import xarray as xr
 
-from cbmcube.catalog import group_acquisitions
-from cbmcube.cube._open import open_grid
-from cbmcube.cube._sources import NativeGrid, native_grids
+from cbmcube.catalog import AccessPolicy, gate_items, group_acquisitions
+from cbmcube.cube._blocks import DEFAULT_BLOCK, block_sizes
+from cbmcube.cube._header import header_geobox
+from cbmcube.cube._open import Wish, open_grid
+from cbmcube.cube._order import OnError
+from cbmcube.cube._resample import Like, Resampling, asked_geobox, choose_resampling
+from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
+from cbmcube.cube._unread import require_on_error
 from cbmcube.exceptions import BadItemError, EmptySearchError, OptionError, SeveralGridsError
 from cbmcube.products import Product
-
-DEFAULT_BLOCK = 2048
-"""Pixels along each side of a block of the finest grid of a CRS.
-
-A multiple of the usual 256 and 512 pixel COG blocks, large enough that few parcels
-straddle blocks and that the scheduler's share of the time is small.
-"""
 
 
 def load_native(
@@ -30,6 +28,9 @@ def load_native(
     bands: Sequence[str] | str | None = None,
     block: int = DEFAULT_BLOCK,
     offset: float | None = None,
+    on_error: OnError = "raise",
+    read_headers: bool = False,
+    access: AccessPolicy | None = None,
 ) -> xr.DataTree:
     """Open items as lazy cubes, one node for each native grid; nothing is resampled.
 
@@ -48,16 +49,27 @@ def load_native(
         resolution land in different nodes.
     block
         Chunk size in pixels of the finest grid of each CRS; coarser grids use chunks
-        of the same extent on the ground.
+        of the same extent on the ground. A chunk holds one date, or several where a
+        band would be cut into more than 4,096 blocks; results never depend on it.
     offset
         Reflectance offset, where items do not say and you know it.
+    on_error
+        What a file that cannot be read does when the cube is computed. ``"raise"``: an
+        error that names it. ``"record"``: its pixels become -inf (in class bands the
+        largest code, listed in ``flag_meanings`` as ``could_not_be_read``), so that later
+        steps can count them.
+    read_headers
+        Whether the grid of an asset whose item states none is read from its file: one
+        file after the other, now.
+    access
+        Where items may point at; by default as in `search`, and files of your own.
 
     Returns
     -------
     xarray.DataTree
         One child per native grid, named like ``EPSG32632_10m``; each holds a Dataset
-        with dims ``(time, y, x)`` and Dask chunks ``(1, block, block)``. Reflectance,
-        backscatter and coherence are float32 with NaN where there is no data; class
+        with dims ``(time, y, x)`` and Dask chunks. Reflectance (a fraction), backscatter
+        (linear power) and coherence are float32 with NaN where there is no data; class
         bands keep their codes and integer type. ``time`` is the UTC start of the
         acquisition, with coordinates ``acquisition``, ``platform``,
         ``relative_orbit``, ``orbit_state``, ``items``, ``radiometry``, and for
@@ -67,8 +79,15 @@ def load_native(
     ------
     EmptySearchError
         If there are no items.
-    UnknownBandError, NoGridError, OffGridError, UnknownOffsetError, MixedOffsetError
+    UnknownBandError, NoGridError, OffGridError, UnprojectedProductError, UnknownOffsetError
         If a band or an item cannot be used; the message names it.
+    TooLargeError
+        If the items are so far apart that no cube can hold them.
+
+    Notes
+    -----
+    Stored numbers become values source by source, before sources meet in a plane; so
+    items with different offsets may share one, and ``radiometry`` names both.
 
     Examples
     --------
@@ -80,39 +99,60 @@ def load_native(
     >>> cubes["EPSG32632_10m"].B04.dims
     ('time', 'y', 'x')
     """
-    items = _sorted_items(items, product)
-    grids = native_grids(items, product, product.select_bands(bands))
-    acquisitions = group_acquisitions(items)
-    nodes = {
-        f"/{grid.key.name}": open_grid(
-            grid, acquisitions, product, _grid_block(grid, grids, block), offset
-        )
-        for grid in grids
-    }
-    return xr.DataTree.from_dict({"/": xr.Dataset(attrs={"product": product.name}), **nodes})
+    require_on_error(on_error)
+    sources = _sources(items, product, bands, access, read_headers=read_headers)
+    return _tree(native_grids(sources), product, block, Wish(offset, on_error))
 
 
-def load(
+def load(  # noqa: PLR0913  # each is one thing that a user may say
     items: Iterable[pystac.Item],
     product: Product,
     *,
     bands: Sequence[str] | str | None = None,
+    resolution: float | None = None,
+    crs: Any = None,
+    like: Like | None = None,
+    resampling: Resampling | None = None,
     block: int = DEFAULT_BLOCK,
     offset: float | None = None,
+    on_error: OnError = "raise",
+    read_headers: bool = False,
+    access: AccessPolicy | None = None,
 ) -> xr.Dataset:
-    """Open items that share one native grid as one lazy cube; nothing is resampled.
+    """Open items as one lazy cube: on the native grid they share, or on the one you ask for.
 
-    Parameters and contents are those of `load_native`.
+    Nothing is resampled unless `resolution`, `crs` or `like` is given.
+
+    Parameters
+    ----------
+    items, product, bands, block, offset, on_error, read_headers, access
+        As in `load_native`.
+    resolution
+        Pixel size in units of the CRS (metres for UTM); by default the finest there is.
+    crs
+        CRS of the result; by default the one that all items share.
+    like
+        A cube or GeoBox whose grid is taken as it is; alone.
+    resampling
+        How pixels come onto another grid, a name of GDAL's, for all bands, or by band or
+        kind of band. By default class codes are taken from the ``nearest`` pixel; other
+        bands are averaged where the grid is coarser than the source (``average``), and
+        interpolated where it is finer or shifted (``bilinear``). Recorded in the
+        attribute ``resampling``.
 
     Returns
     -------
     xarray.Dataset
-        The cube, dims ``(time, y, x)``.
+        The cube, dims ``(time, y, x)``, contents as in `load_native`.
 
     Raises
     ------
     SeveralGridsError
-        If items or bands lie on several native grids; the message names them.
+        If items or bands lie on several native grids and none is asked for; the message
+        names them.
+    OptionError
+        If arguments contradict each other, or numbers that are stored as decibels or
+        amplitudes would be mixed: a mean of those is not a mean of power.
     Error
         As in `load_native`.
 
@@ -122,22 +162,72 @@ def load(
     >>> items = cbm.search(
     ...     cbm.open_catalog(country.catalogue), cbm.CARD_2A, filter="grid:code LIKE 'MGRS-33%'"
     ... )
-    >>> cube = cbm.load(items, cbm.CARD_2A, bands=["B04", "B08"])
+    >>> cube = cbm.load(items, cbm.CARD_2A, bands=["B04", "B08", "SCL"], resolution=10)
     >>> list(cube.data_vars)
-    ['B04', 'B08']
+    ['B04', 'B08', 'SCL']
+    >>> cube.attrs["resampling"]
+    'B04: nearest; B08: nearest; SCL: nearest'
     """
-    tree = load_native(items, product, bands=bands, block=block, offset=offset)
-    if len(tree.children) > 1:
-        listed = "; ".join(
-            f"{name}: {', '.join(map(str, node.data_vars))}" for name, node in tree.children.items()
+    require_on_error(on_error)
+    asked = resolution is not None or crs is not None or like is not None
+    if resampling is not None and not asked:
+        raise OptionError(
+            "resampling= has nothing to do without another grid",
+            given=repr(resampling),
+            allowed="resolution=, crs= or like= beside it",
+            hint="leave it out: on their native grid pixels are taken as they are",
         )
-        raise SeveralGridsError(
-            "the items and bands lie on several native grids",
-            given=listed,
-            allowed="one grid for load",
-            hint="use load_native, which keeps each grid, or choose bands or items of one grid",
-        )
+    sources = _sources(
+        items, product, bands, access, read_headers=read_headers, grid_needed=like is None
+    )
+    if asked:
+        geobox = asked_geobox(sources, resolution=resolution, crs=crs, like=like)
+        methods = choose_resampling(sources, geobox, resampling)
+        grids = [CubeGrid("cube", geobox, tuple(sources), methods)]
+    else:
+        grids = native_grids(sources)
+        _require_one(grids)
+    tree = _tree(grids, product, block, Wish(offset, on_error))
     return next(iter(tree.children.values())).to_dataset()
+
+
+def _tree(grids: Sequence[CubeGrid], product: Product, block: int, wish: Wish) -> xr.DataTree:
+    items = {source.item.id: source.item for grid in grids for source in grid.sources}
+    acquisitions = group_acquisitions(items.values())
+    planes = []
+    for grid in grids:
+        here = {source.item.id for source in grid.sources}
+        planes.append([a for a in acquisitions if any(item.id in here for item in a.items)])
+    sizes = block_sizes(grids, [len(found) for found in planes], block)
+    nodes = {
+        f"/{grid.name}": open_grid(grid, found, product, size, wish)
+        for grid, found, size in zip(grids, planes, sizes, strict=True)
+    }
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs={"product": product.name}), **nodes})
+
+
+def _sources(
+    items: Iterable[pystac.Item],
+    product: Product,
+    bands: Sequence[str] | str | None,
+    access: AccessPolicy | None,
+    *,
+    read_headers: bool,
+    grid_needed: bool = True,
+) -> list[Source]:
+    """Return the assets to read, band by band in the order asked for."""
+    wanted = product.select_bands(bands)
+    reader = header_geobox if read_headers else None
+    found = _sorted_items(items, product)
+    for item in found:
+        item_profile(item, product)
+    sources = [
+        source
+        for item in gate_items(found, access, product)
+        for source in item_sources(item, product, wanted, reader, grid_needed=grid_needed)
+    ]
+    rank = {band.name: number for number, band in enumerate(wanted)}
+    return sorted(sources, key=lambda source: rank[source.band.name])
 
 
 def _sorted_items(items: Iterable[pystac.Item], product: Product) -> list[pystac.Item]:
@@ -159,9 +249,14 @@ def _sorted_items(items: Iterable[pystac.Item], product: Product) -> list[pystac
     return found
 
 
-def _grid_block(grid: NativeGrid, grids: Sequence[NativeGrid], block: int) -> int:
-    """Return the block size, in pixels of `grid`, that covers the finest grid's block."""
-    if block < 1:
-        raise OptionError("block must be a number of pixels", given=block, allowed="1 or more")
-    finest = min(abs(g.key.step_x) for g in grids if g.key.crs == grid.key.crs)
-    return max(1, math.floor(block * finest / abs(grid.key.step_x) + 1e-6))
+def _require_one(grids: Sequence[CubeGrid]) -> None:
+    if len(grids) > 1:
+        raise SeveralGridsError(
+            "the items and bands lie on several native grids",
+            given="; ".join(
+                f"{grid.name}: {', '.join(band.name for band in grid.bands)}" for grid in grids
+            ),
+            allowed="one grid for load",
+            hint="use load_native, which keeps each grid; or choose bands or items of one grid; "
+            "or ask for a grid with resolution= and crs=",
+        )

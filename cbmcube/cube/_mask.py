@@ -11,7 +11,8 @@ import odc.geo.xr  # noqa: F401  # registers the .odc accessor
 import xarray as xr
 from numpy.typing import NDArray
 
-from cbmcube.cube._nest import nested_blocks
+from cbmcube.cube._nest import nested_blocks, repeat_pixels
+from cbmcube.cube._unread import COULD_NOT_BE_READ, FAILED, failed_code
 from cbmcube.exceptions import GridMismatchError, OptionError
 from cbmcube.products import MaskRule, Product
 
@@ -22,7 +23,9 @@ def mask(cube: Cube, product: Product, *, classes: Iterable[int] | None = None) 
     """Set pixels that the product calls unusable to NaN; the class band stays.
 
     A class pixel of a coarser grid covers whole pixels of the finer one (each 20 m
-    scene class its 2 x 2 pixels of 10 m), by position on the ground.
+    scene class its 2 x 2 pixels of 10 m), by position on the ground. In a cube that was
+    loaded with ``on_error="record"``, pixels that could not be read stay -inf, and so
+    become those whose class could not be read.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def mask(cube: Cube, product: Product, *, classes: Iterable[int] | None = None) 
     nodes = {node.path: node.to_dataset() for node in cube.subtree}
     masked = {
         path: _mask_dataset(node, _class_band(nodes.values(), node, rule), rule, codes)
-        if _maskable(node, rule)
+        if _maskable(node)
         else node
         for path, node in nodes.items()
     }
@@ -87,12 +90,12 @@ def _codes(product: Product, rule: MaskRule, classes: Iterable[int] | None) -> f
     return codes
 
 
-def _maskable(node: xr.Dataset, rule: MaskRule) -> list[str]:
+def _maskable(node: xr.Dataset) -> list[str]:
     """Return the names of the variables that the rule applies to."""
     return [
         str(name)
         for name, variable in node.data_vars.items()
-        if name != rule.band and {"time", "y", "x"} <= set(variable.dims)
+        if {"time", "y", "x"} <= set(variable.dims) and variable.dtype.kind == "f"
     ]
 
 
@@ -112,16 +115,17 @@ def _class_band(nodes: Iterable[xr.Dataset], node: xr.Dataset, rule: MaskRule) -
 def _mask_dataset(
     node: xr.Dataset, scene_classes: xr.DataArray, rule: MaskRule, codes: frozenset[int]
 ) -> xr.Dataset:
-    names = _maskable(node, rule)
+    names = _maskable(node)
     masked = node.copy()
     if not names:
         return masked
     first = node[names[0]]
-    classes = nested_blocks(scene_classes, first)
-    usable = _lookup(codes, scene_classes.dtype)
+    classes, factors = nested_blocks(scene_classes, first)
+    state = _lookup(codes, scene_classes)
     for name in names:
         data = da.blockwise(
-            _mask_block, "tyx", _lazy(node[name]), "tyx", classes, "tyx", usable=usable,
+            _mask_block, "tyx", _lazy(node[name]), "tyx", classes, "tyx",
+            factors=factors, state=state, align_arrays=False,
             dtype=node[name].dtype, meta=np.empty((0, 0, 0), node[name].dtype),
         )  # fmt: skip
         masked[name] = node[name].copy(data=data)
@@ -137,8 +141,12 @@ def _lazy(variable: xr.DataArray) -> da.Array:
     return variable.data if variable.chunks else variable.chunk({"time": 1}).data
 
 
-def _lookup(codes: frozenset[int], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
-    """Return a table of usable codes; a lookup is faster than ``isin`` for each pixel."""
+_USABLE, _MASKED, _UNREAD = 0, 1, 2
+
+
+def _lookup(codes: frozenset[int], scene_classes: xr.DataArray) -> NDArray[np.uint8]:
+    """Return what each code does to a pixel; a lookup is faster than ``isin`` for each."""
+    dtype = scene_classes.dtype
     if dtype.kind != "u" or dtype.itemsize > 2:
         raise GridMismatchError(
             "the class band does not hold class codes",
@@ -146,15 +154,26 @@ def _lookup(codes: frozenset[int], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
             allowed="uint8 or uint16, as loaded",
             hint="mask before you change the class band",
         )
-    usable = np.ones(np.iinfo(dtype).max + 1, dtype=bool)
-    usable[list(codes)] = False
-    return usable
+    state = np.full(np.iinfo(dtype).max + 1, _USABLE, dtype="uint8")
+    state[list(codes)] = _MASKED
+    if COULD_NOT_BE_READ in str(scene_classes.attrs.get("flag_meanings", "")).split():
+        state[failed_code(dtype)] = _UNREAD
+    return state
 
 
 def _mask_block(
-    values: NDArray[Any], classes: NDArray[Any], *, usable: NDArray[np.bool_]
+    values: NDArray[Any],
+    classes: NDArray[Any],
+    *,
+    factors: tuple[int, int],
+    state: NDArray[np.uint8],
 ) -> NDArray[Any]:
-    return np.where(usable[classes], values, values.dtype.type(np.nan))
+    found = repeat_pixels(state[classes], factors)
+    masked = np.where(found == _USABLE, values, values.dtype.type(np.nan))
+    if _UNREAD in state:
+        # Nobody knows whether the mask would have spared these pixels.
+        masked[(found == _UNREAD) | (values == FAILED)] = FAILED
+    return masked
 
 
 def _observed(bands: list[da.Array]) -> da.Array:

@@ -12,12 +12,13 @@ from odc.geo.geobox import GeoBox
 from cbmcube.exceptions import GridMismatchError
 
 
-def nested_blocks(coarse: xr.DataArray, fine: xr.DataArray) -> da.Array:
-    """Return `coarse` repeated onto the grid of `fine`, with the chunks of `fine`.
+def nested_blocks(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[da.Array, tuple[int, int]]:
+    """Return `coarse` in blocks that cover those of `fine`, and fine pixels per coarse pixel.
 
-    Each coarse pixel covers a whole number of fine pixels; the match is by position on
-    the ground, never by array index. Both have dims ``(time, y, x)`` and the same
-    acquisitions.
+    Each coarse pixel covers a whole number of fine pixels (rows, columns); the match is by
+    position on the ground, never by array index. Both have dims ``(time, y, x)`` and the
+    same acquisitions. What works on a block repeats the coarse pixels there
+    (`repeat_pixels`): as arrays of their own they would be one more task for each block.
 
     Raises
     ------
@@ -41,13 +42,14 @@ def nested_blocks(coarse: xr.DataArray, fine: xr.DataArray) -> da.Array:
         windows.append(slice(start, start + sum(parts) // factor))
         sizes.append(tuple(part // factor for part in parts))
     data = coarse.data if coarse.chunks else da.from_array(coarse.data, chunks=-1)
-    data = data[:, windows[0], windows[1]].rechunk((chunks[0], *sizes))
-    if factors == (1, 1):
-        return data
-    return da.map_blocks(
-        _repeat, data, factors=factors, dtype=data.dtype, chunks=(chunks[0], *chunks[1:]),
-        meta=np.empty((0, 0, 0), data.dtype),
-    )  # fmt: skip
+    return data[:, windows[0], windows[1]].rechunk((chunks[0], *sizes)), factors
+
+
+def repeat_pixels(block: NDArray[np.integer], factors: tuple[int, int]) -> NDArray[np.integer]:
+    """Return each pixel of a block (time, y, x) as the finer pixels it covers."""
+    for axis, factor in enumerate(factors, start=1):
+        block = block if factor == 1 else block.repeat(factor, axis=axis)
+    return block
 
 
 def _nesting(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -95,7 +97,3 @@ def _mismatch(coarse: xr.DataArray, fine: xr.DataArray, found: str) -> GridMisma
         allowed="one CRS, a whole number of pixels, chunks along the edges of coarse pixels",
         hint="mask before slicing or rechunking, or cut both at edges of the coarser pixels",
     )
-
-
-def _repeat(block: NDArray[np.integer], *, factors: tuple[int, int]) -> NDArray[np.integer]:
-    return block.repeat(factors[0], axis=1).repeat(factors[1], axis=2)

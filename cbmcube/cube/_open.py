@@ -1,196 +1,233 @@
-"""Open the sources of one native grid as a lazy Dataset, in physical units."""
+"""Open the sources of one grid as a lazy Dataset, in physical units."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import odc.stac
-import pystac
 import xarray as xr
-from odc.geo.geobox import GeoBox
+from odc.loader import (
+    RasterBandMetadata,
+    RasterGroupMetadata,
+    RasterLoadParams,
+    RasterSource,
+    chunked_load,
+)
 
 from cbmcube.catalog import Acquisition
-from cbmcube.cube._grid import crs_text
-from cbmcube.cube._nodata import nodata_number
-from cbmcube.cube._radiometry import Radiometry, agree, calibrate, decide
-from cbmcube.cube._reader import NamingDriver, owned
-from cbmcube.cube._sources import NativeGrid, Source
+from cbmcube.cube._blocks import Blocks, BlockSize
+from cbmcube.cube._nodata import nodata_number, one_nodata, stored_dtype
+from cbmcube.cube._order import OnError, ReadOrder
+from cbmcube.cube._planes import time_coords
+from cbmcube.cube._radiometry import Radiometry, decide
+from cbmcube.cube._reader import CardDriver
+from cbmcube.cube._resample import source_bounds
+from cbmcube.cube._sources import CubeGrid, Source
+from cbmcube.cube._unread import COULD_NOT_BE_READ, failed_code, require_free_code
+from cbmcube.exceptions import OptionError
 from cbmcube.products import Band, Product
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the caller says about reading."""
+
+    offset: float | None = None
+    """Reflectance offset, where items do not say."""
+    on_error: OnError = "raise"
+    """What a file that cannot be read does."""
+
+
 def open_grid(
-    grid: NativeGrid,
+    grid: CubeGrid,
     acquisitions: Sequence[Acquisition],
     product: Product,
-    block: int,
-    offset: float | None,
+    size: BlockSize,
+    wish: Wish,
 ) -> xr.Dataset:
     """Return the cube of one grid: bands (time, y, x), and where each plane comes from.
+
+    Each source is calibrated when it is read, before it meets others in a plane.
 
     Parameters
     ----------
     grid
         The grid and its sources.
     acquisitions
-        All acquisitions; those without a source on the grid give no plane.
+        Those that have sources on the grid.
     product
         What the items hold.
-    block
-        Chunk size, pixels of the grid.
-    offset
-        Reflectance offset given by the caller.
+    size
+        Size of blocks.
+    wish
+        What the caller says about reading.
     """
-    sources: dict[str, dict[str, Source]] = {}
-    for source in grid.sources:
-        sources.setdefault(source.item.id, {})[source.band.name] = source
-    here = [a for a in acquisitions if any(item.id in sources for item in a.items)]
-    raw = _open_raw(grid, here, sources, block)
-    cube = raw.assign_coords(_time_coords(here, sources))
-    reasons: list[dict[str, Radiometry]] = [{} for _ in here]
+    orders = _orders(grid.sources, wish)
+    _require_linear(grid, orders)
+    nodata = _class_nodata(grid, orders)
+    types = _types(grid, orders)
+    cube = _load(grid, acquisitions, orders, size, _params(grid, types, nodata))
+    decisions: dict[str, dict[str, Radiometry]] = {source.item.id: {} for source in grid.sources}
+    for (item, name), order in orders.items():
+        if order.radiometry is not None:
+            decisions[item][name] = order.radiometry
+    cube = cube.assign_coords(time_coords(acquisitions, decisions))
     for band in grid.bands:
-        decisions = [_plane_radiometry(a, band, sources, offset) for a in here]
-        if band.kind != "classes":
-            for plane, decision in zip(reasons, decisions, strict=True):
-                plane[band.name] = decision
-        cube[band.name] = _band_values(
-            raw[band.name], band, decisions, nodata_number(band, grid.sources)
-        )
-    cube = cube.assign_coords(radiometry=("time", [_summary(plane) for plane in reasons]))
-    cube.attrs = {"product": product.name, "source_bounds": grid.footprints}
+        cube[band.name].attrs = _attributes(grid, band, orders, nodata.get(band.name), wish)
+        if band.kind == "classes":
+            cube[band.name].encoding = {"grid_mapping": "spatial_ref"}
+    cube.attrs = {"product": product.name, "source_bounds": source_bounds(grid)}
+    if grid.resampling:
+        cube.attrs["resampling"] = "; ".join(f"{b}: {how}" for b, how in grid.resampling.items())
+    if wish.on_error == "record":
+        cube.attrs["on_error"] = "record"
     return cube
 
 
-def _open_raw(
-    grid: NativeGrid,
-    acquisitions: Sequence[Acquisition],
-    sources: dict[str, dict[str, Source]],
-    block: int,
-) -> xr.Dataset:
-    """Let odc-stac open stored numbers on the grid, one plane for each acquisition."""
-    items, planes = [], []
-    for plane, acquisition in enumerate(acquisitions):
-        for item in acquisition.items:
-            if item.id in sources:
-                items.append(_plain_item(sources[item.id]))
-                planes.append(plane)
-    assets = {
-        band.name: {"data_type": band.dtype, "nodata": nodata_number(band, grid.sources)}
+def _orders(sources: Sequence[Source], wish: Wish) -> dict[tuple[str, str], ReadOrder]:
+    """Return what a reader must know of each source, by item id and band."""
+    orders = {}
+    for source in sources:
+        facts = (source.band, source.profile, source.item, source.key)
+        codes = source.band.kind == "classes"
+        orders[source.item.id, source.band.name] = ReadOrder(
+            item=source.item.id,
+            asset=source.key,
+            dtype=stored_dtype(*facts),
+            nodata=nodata_number(*facts),
+            radiometry=None
+            if codes
+            else decide(source.item, source.key, source.band, source.profile, wish.offset),
+            on_error=wish.on_error,
+        )
+    return orders
+
+
+def _require_linear(grid: CubeGrid, orders: Mapping[tuple[str, str], ReadOrder]) -> None:
+    """Refuse to mix stored numbers whose mean is not the mean of what they stand for."""
+    for (item, band), order in orders.items():
+        how = grid.resampling.get(band, "nearest")
+        decided = order.radiometry
+        if decided is not None and decided.form != "linear" and how != "nearest":
+            raise OptionError(
+                f"item {item!r}, asset {order.asset!r}: its numbers are stored as {decided.form}, "
+                "and a mean of those is not a mean of power",
+                given=f"{band}: {how}",
+                allowed="nearest",
+                hint=f'pass resampling={{"{band}": "nearest"}}, or stay on the native grid',
+            )
+
+
+def _class_nodata(grid: CubeGrid, orders: Mapping[tuple[str, str], ReadOrder]) -> dict[str, float]:
+    """Return the number of "no data" of each class band."""
+    found = {}
+    for band in grid.bands:
+        if band.kind == "classes":
+            numbers = {item: o.nodata for (item, name), o in orders.items() if name == band.name}
+            found[band.name] = one_nodata(band, numbers)
+    return found
+
+
+def _types(grid: CubeGrid, orders: Mapping[tuple[str, str], ReadOrder]) -> dict[str, str]:
+    """Return the type of each band of the cube."""
+    types = {}
+    for band in grid.bands:
+        stored = {order.dtype for (_, name), order in orders.items() if name == band.name}
+        types[band.name] = str(np.result_type(*stored)) if band.kind == "classes" else "float32"
+    return types
+
+
+def _params(
+    grid: CubeGrid, types: Mapping[str, str], nodata: Mapping[str, float]
+) -> dict[str, RasterLoadParams]:
+    return {
+        band.name: RasterLoadParams(
+            dtype=types[band.name],
+            fill_value=nodata.get(band.name, np.nan),
+            # Nothing says how overviews were made, so no number is taken from them.
+            use_overviews=False,
+            resampling=grid.resampling.get(band.name, "nearest"),
+            fail_on_error=True,
+        )
         for band in grid.bands
     }
-    return odc.stac.load(
-        items,
-        bands=[band.name for band in grid.bands],
-        geobox=grid.geobox,
-        groupby=lambda _item, _parsed, index: planes[index],
-        chunks={"time": 1, "y": block, "x": block},
-        resampling="nearest",
-        stac_cfg={"*": {"assets": assets, "warnings": "ignore"}},
-        driver=NamingDriver(),
-        fail_on_error=True,
-    )
 
 
-def _plain_item(sources: dict[str, Source]) -> pystac.Item:
-    """Return a new item with only the wanted assets, spelt in the one way odc-stac reads.
-
-    Provider spellings of bands and projection end here.
-    """
-    item = next(iter(sources.values())).item
-    plain = pystac.Item(
-        id=item.id,
-        geometry=item.geometry,
-        bbox=item.bbox,
-        datetime=item.datetime or item.common_metadata.start_datetime,
-        properties={},
-        stac_extensions=["https://stac-extensions.github.io/projection/v2.0.0/schema.json"],
-        collection="cbmcube",
-    )
-    for name, source in sources.items():
-        asset = item.assets[source.key]
-        plain.add_asset(
-            name,
-            pystac.Asset(
-                href=owned(asset.get_absolute_href() or asset.href, item.id, source.key),
-                media_type=asset.media_type,
-                roles=["data"],
-                extra_fields=_projection(source.geobox),
-            ),
-        )
-    return plain
-
-
-def _projection(geobox: GeoBox) -> dict[str, Any]:
-    crs = crs_text(geobox)
-    spelt = {"proj:code" if crs.startswith("EPSG:") else "proj:wkt2": crs}
-    return spelt | {"proj:shape": list(geobox.shape), "proj:transform": list(geobox.affine[:6])}
-
-
-def _plane_radiometry(
-    acquisition: Acquisition,
-    band: Band,
-    sources: dict[str, dict[str, Source]],
-    offset: float | None,
-) -> Radiometry:
-    decisions = {}
-    for item in acquisition.items:
-        source = sources.get(item.id, {}).get(band.name)
-        if source is not None:
-            decisions[item.id] = decide(item, source.key, band, offset)
-    return agree(decisions, band)
-
-
-def _band_values(
-    raw: xr.DataArray, band: Band, decisions: Sequence[Radiometry], nodata: float
-) -> xr.DataArray:
-    attrs: dict[str, Any] = {"long_name": band.long_name, "units": band.units, "kind": band.kind}
-    if band.kind == "classes":
-        attrs |= {
-            "flag_values": np.array(list(band.classes), dtype=band.dtype),
-            "flag_meanings": " ".join(m.replace(" ", "_") for m in band.classes.values()),
-            "nodata": int(nodata),
-        }
-        return raw.assign_attrs(attrs)
-    values = raw.copy(data=calibrate(raw.data, decisions, nodata))
-    values.attrs = {"grid_mapping": "spatial_ref"} | attrs
-    return values
-
-
-def _summary(plane: dict[str, Radiometry]) -> str:
-    """Describe the radiometry of a plane, once for all bands that share it."""
-    texts = {name: str(decision) for name, decision in plane.items()}
-    if len(set(texts.values())) == 1:
-        return next(iter(texts.values()))
-    return "; ".join(f"{name}: {text}" for name, text in texts.items())
-
-
-def _time_coords(
-    acquisitions: Sequence[Acquisition], sources: dict[str, dict[str, Source]]
-) -> dict[str, Any]:
-    """Return the coordinates along ``time`` that say where each plane comes from."""
-    ids = [
-        " ".join(sorted(item.id for item in a.items if item.id in sources)) for a in acquisitions
-    ]
-    coords: dict[str, Any] = {
-        "time": np.array([_utc(a.time) for a in acquisitions], dtype="datetime64[ns]"),
-        "acquisition": ("time", [a.id for a in acquisitions]),
-        "platform": ("time", [a.platform or "" for a in acquisitions]),
-        "relative_orbit": (
-            "time",
-            [-1 if a.relative_orbit is None else a.relative_orbit for a in acquisitions],
+def _load(
+    grid: CubeGrid,
+    acquisitions: Sequence[Acquisition],
+    orders: Mapping[tuple[str, str], ReadOrder],
+    size: BlockSize,
+    params: dict[str, RasterLoadParams],
+) -> xr.Dataset:
+    """Let odc-loader plan the reads, one plane for each acquisition."""
+    blocks = Blocks(grid.geobox, size.side)
+    by_item: dict[str, list[Source]] = {}
+    for source in grid.sources:
+        by_item.setdefault(source.item.id, []).append(source)
+    sources: list[dict[str, RasterSource]] = []
+    bins: dict[tuple[int, int, int], list[int]] = {}
+    for plane, acquisition in enumerate(acquisitions):
+        for item in sorted(item.id for item in acquisition.items if item.id in by_item):
+            grids = {id(source.geobox): source for source in by_item[item]}  # a hash takes long
+            places = dict.fromkeys(place for s in grids.values() for place in blocks.met_by(s))
+            for row, column in places:
+                bins.setdefault((plane, row, column), []).append(len(sources))
+            sources.append({s.band.name: _raster(s, orders) for s in by_item[item]})
+    driver = CardDriver()
+    return chunked_load(
+        params,
+        RasterGroupMetadata(
+            {(name, 1): RasterBandMetadata(p.dtype, p.fill_value) for name, p in params.items()}
         ),
-        "orbit_state": ("time", [a.orbit_state or "" for a in acquisitions]),
-        "items": ("time", ids),
+        sources,
+        bins,
+        blocks.tiles,
+        [a.time.replace(tzinfo=None) for a in acquisitions],
+        driver.capture_env(),
+        driver,
+        chunks={"time": size.dates, "y": size.side, "x": size.side},
+    )
+
+
+def _raster(source: Source, orders: Mapping[tuple[str, str], ReadOrder]) -> RasterSource:
+    order = orders[source.item.id, source.band.name]
+    href = order.attach(source.item.assets[source.key].href)
+    return RasterSource(href, geobox=source.geobox)
+
+
+def _attributes(
+    grid: CubeGrid,
+    band: Band,
+    orders: Mapping[tuple[str, str], ReadOrder],
+    nodata: float | None,
+    wish: Wish,
+) -> dict[str, Any]:
+    stored = sorted({order.dtype for (_, name), order in orders.items() if name == band.name})
+    attrs: dict[str, Any] = {
+        "long_name": band.long_name,
+        "units": band.units,
+        "kind": band.kind,
+        "stored": ", ".join(stored),
     }
-    if any(a.reference_time is not None for a in acquisitions):
-        references = [_utc(a.reference_time) for a in acquisitions]
-        coords["reference_time"] = ("time", np.array(references, dtype="datetime64[ns]"))
-    return coords
-
-
-def _utc(moment: Any) -> Any:
-    """Return a datetime as a naive UTC stamp, NaT for none."""
-    if moment is None:
-        return np.datetime64("NaT")
-    return np.datetime64(moment.replace(tzinfo=None), "ns")
+    own = {id(s.geobox): s.geobox for s in grid.sources if s.band.name == band.name}.values()
+    sizes = [geobox.shape[0] * geobox.shape[1] for geobox in own if geobox is not None]
+    if len(sizes) == len(own):
+        attrs["source_pixels"] = int(max(sizes))
+    if grid.resampling:
+        attrs["resampled"] = grid.resampling[band.name]
+    if nodata is None:
+        return {"grid_mapping": "spatial_ref"} | attrs
+    codes, meanings = list(band.classes), [m.replace(" ", "_") for m in band.classes.values()]
+    if wish.on_error == "record":
+        dtype = str(np.result_type(*stored))
+        require_free_code(band, dtype, nodata)
+        codes.append(failed_code(dtype))
+        meanings.append(COULD_NOT_BE_READ)
+    return attrs | {
+        "flag_values": np.array(codes, dtype=np.result_type(*stored)),
+        "flag_meanings": " ".join(meanings),
+        "nodata": int(nodata),
+    }

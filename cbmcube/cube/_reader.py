@@ -1,67 +1,206 @@
-"""The one door to raster files: GDAL through odc-loader, with errors that name the file."""
+"""The one door to raster files: reads and calibrates each source, or says why it cannot."""
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import replace
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from functools import lru_cache
+from typing import Any, cast
 
+import numpy as np
+import rasterio
 import rasterio.errors
+import rasterio.warp
+import rasterio.windows
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.overlap import compute_reproject_roi
+from odc.geo.roi import roi_is_empty, roi_shape
+from odc.geo.warp import resampling_s2rio
 from odc.loader import RasterLoadParams, RasterSource, reader_driver
+from rasterio._err import CPLE_BaseError
+from rasterio.io import DatasetReader
 
-from cbmcube.exceptions import ReadError
+from cbmcube.cluster import signed
+from cbmcube.cube._failure import could_not_read, may_pass, protect_logs
+from cbmcube.cube._order import ReadOrder
+from cbmcube.cube._radiometry import calibrate
+from cbmcube.cube._route import require_safe_route
+from cbmcube.cube._safety import check_promise, is_remote, open_raster
+from cbmcube.exceptions import Error, ReadError
 
-_OWNER = "#cbmcube="
-"""What parts the address of a file from the name of the item and asset it belongs to.
+RETRY_DELAY = 1.0
+"""Seconds before the second and last try; GDAL itself has tried several times by then."""
 
-odc-loader hands nothing else of an item to a reader, in none of its releases up to 0.6.
-"""
+_LOG = logging.getLogger(__name__)
+protect_logs()
 
-
-def owned(href: str, item: str, asset: str) -> str:
-    """Return `href` with the names of its item and asset, for `NamingDriver` alone."""
-    return f"{href}{_OWNER}{quote(item, safe='')}/{quote(asset)}"
+Block = tuple[tuple[slice, slice], NDArray[Any]]
 
 
-class NamingReader:
-    """A reader of odc-loader whose failures say which item, asset and file, and why."""
+class CardReader:
+    """Reads the part of one file that meets a block, in physical units."""
 
-    def __init__(self, reader: Any, href: str, owner: str) -> None:
-        self._reader = reader
-        self._href = href
-        self._owner = owner
+    def __init__(self, source: RasterSource) -> None:
+        href, self._order = ReadOrder.detach(source.uri)
+        self._source = replace(source, uri=href)
 
-    def read(self, cfg: RasterLoadParams, dst_geobox: Any, **options: Any) -> Any:
-        """Read the part of the source that meets `dst_geobox`."""
+    def read(
+        self,
+        cfg: RasterLoadParams,
+        dst_geobox: GeoBox,
+        *,
+        dst: NDArray[Any] | None = None,
+        selection: Any = None,  # noqa: ARG002  # of further dimensions, which items here have not
+    ) -> Block:
+        """Return where in `dst_geobox` the source lies, and its values there.
+
+        Raises
+        ------
+        ReadError
+            If the file cannot be read, unless the order says to mark its pixels.
+        """
+        failure: ReadError | None = None
         try:
-            return self._reader.read(cfg, dst_geobox, **options)
-        except rasterio.errors.RasterioError as error:
-            item, _, asset = map(unquote, self._owner.partition("/"))
-            href = without_secrets(self._href)
-            raise ReadError(
-                f"item {item!r}, asset {asset!r} could not be read",
-                given=f"{href}: {str(error).replace(self._href, href)}",
-                hint="check that the file exists and that the workers may read it",
-                # GDAL's own message may repeat a signature: it stays out of the traceback then.
-            ) from (error if href == self._href else None)
+            roi, values = self._persist(cfg, dst_geobox)
+        except (rasterio.errors.RasterioError, CPLE_BaseError, Error, OSError) as error:
+            failure = could_not_read(error, self._order, self._source.uri)
+        # Raised here and not above, where the cause with all its addresses would stay attached.
+        if failure is not None:
+            if self._order.on_error == "raise":
+                raise failure
+            _log_once(self._order.item, self._order.asset, str(failure))
+            roi, values = self._marked(cfg, dst_geobox)
+        if dst is not None:
+            dst[roi] = values
+            return roi, dst[roi]
+        return roi, values
+
+    def _persist(self, cfg: RasterLoadParams, dst_geobox: GeoBox) -> Block:
+        """Read; where a server is asked, try once more with nothing that GDAL remembers of it."""
+        try:
+            return self._read(cfg, dst_geobox)
+        except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
+            if not is_remote(self._source.uri):
+                raise
+            if may_pass(error):
+                time.sleep(RETRY_DELAY)
+        return self._read(cfg, dst_geobox, fresh=True)
+
+    def _read(self, cfg: RasterLoadParams, dst_geobox: GeoBox, *, fresh: bool = False) -> Block:
+        href, grid = signed(self._source.uri), cast("GeoBox | None", self._source.geobox)
+        require_safe_route(href)
+        with open_raster(href, fresh=fresh) as dataset:
+            grid = check_promise(dataset, dtype=self._order.dtype, grid=grid)
+            return read_values(dataset, self._order, cfg, grid, dst_geobox)
+
+    def _marked(self, cfg: RasterLoadParams, dst_geobox: GeoBox) -> Block:
+        """Return the pixels that the item says the file covers, all marked as not read."""
+        roi: Any = np.s_[: dst_geobox.shape[0], : dst_geobox.shape[1]]
+        if self._source.geobox is not None:
+            roi = compute_reproject_roi(self._source.geobox, dst_geobox).roi_dst
+        dtype = np.dtype(cfg.dtype or self._order.dtype)
+        return roi, np.full(roi_shape(roi), not_read(dtype), dtype)
+
+
+def not_read(dtype: Any) -> float:
+    """Return what marks a pixel that could not be read: -inf, or the largest code."""
+    dtype = np.dtype(dtype)
+    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).max)
 
 
 # odc-loader 0.5 keeps the class to itself and hands out an instance.
 _RasterioDriver: Any = type(reader_driver("rio"))
 
 
-class NamingDriver(_RasterioDriver):  # type: ignore[misc]  # a class found at run time
-    """odc-loader's rasterio driver, wrapped in `NamingReader`."""
+class CardDriver(_RasterioDriver):  # type: ignore[misc]  # a class found at run time
+    """odc-loader's rasterio driver with `CardReader` as its reader."""
 
-    def open(self, src: RasterSource, ctx: Any) -> Any:
-        """Return a reader of `src`, whose address `owned` made."""
-        href, _, owner = src.uri.rpartition(_OWNER)
-        return NamingReader(super().open(replace(src, uri=href), ctx), href, owner)
+    def open(self, src: RasterSource, ctx: Any) -> CardReader:  # noqa: ARG002  # holds nothing
+        """Return a reader of `src`, whose address `ReadOrder.attach` made; opens nothing."""
+        return CardReader(src)
 
 
-def without_secrets(uri: str) -> str:
-    """Return `uri` without user information and query, where signatures travel."""
-    parts = urlsplit(uri)
-    if not parts.scheme:
-        return uri
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+def read_values(
+    dataset: DatasetReader,
+    order: ReadOrder,
+    cfg: RasterLoadParams,
+    grid: GeoBox,
+    dst_geobox: GeoBox,
+) -> Block:
+    """Read the part of an open file that meets a grid, at full resolution, and calibrate it.
+
+    Overviews are never read: how a provider made them must not change a number.
+
+    Parameters
+    ----------
+    dataset
+        The open file; its first band is read.
+    order
+        Stored no-data number and radiometry.
+    cfg
+        Type of the result, and resampling where the grids differ.
+    grid
+        Grid of the file.
+    dst_geobox
+        Grid of the result.
+    """
+    overlap = compute_reproject_roi(grid, dst_geobox)
+    roi: Any = overlap.roi_dst
+    dtype = np.dtype(cfg.dtype or order.dtype)
+    if roi_is_empty(roi) or roi_is_empty(overlap.roi_src):
+        # Beyond the file there is no data, which is what the block is filled with.
+        return np.s_[0:0, 0:0], np.empty((0, 0), dtype)
+    nodata = order.nodata
+    if overlap.paste_ok and overlap.read_shrink == 1:
+        numbers = _read_window(dataset, overlap.roi_src, order)
+    else:
+        numbers, nodata = _warp(dataset, order, cfg, grid, dst_geobox[roi])
+    if order.radiometry is None:
+        return roi, numbers.astype(dtype, copy=False)
+    return roi, calibrate(numbers, order.radiometry, nodata)
+
+
+def _read_window(dataset: Any, window: Any, order: ReadOrder) -> NDArray[Any]:
+    numbers: NDArray[Any] = dataset.read(
+        1, window=rasterio.windows.Window.from_slices(*window), out_dtype=_working_type(order)
+    )
+    own = dataset.nodatavals[0]
+    if own is not None and own != order.nodata and not np.isnan(own):
+        numbers[numbers == own] = order.nodata
+    return numbers
+
+
+def _working_type(order: ReadOrder) -> str:
+    """Return the type of stored numbers; whole numbers have no NaN."""
+    whole = np.dtype(order.dtype).kind in "iu"
+    return "float32" if whole and np.isnan(order.nodata) else order.dtype
+
+
+def _warp(
+    dataset: Any, order: ReadOrder, cfg: RasterLoadParams, grid: GeoBox, target: GeoBox
+) -> tuple[NDArray[Any], float]:
+    """Resample stored numbers; return them and the number that means "no data" among them."""
+    own = dataset.nodatavals[0]
+    keep = cfg.nearest or order.radiometry is None
+    # An average of whole numbers is no whole number.
+    dtype, nodata = (_working_type(order), order.nodata) if keep else ("float32", np.nan)
+    numbers = np.full(target.shape, nodata, dtype)
+    rasterio.warp.reproject(
+        rasterio.band(dataset, 1),
+        numbers,
+        src_transform=grid.affine,
+        src_crs=str(grid.crs),
+        src_nodata=order.nodata if own is None else own,
+        dst_transform=target.affine,
+        dst_crs=str(target.crs),
+        dst_nodata=nodata,
+        resampling=resampling_s2rio(cfg.resampling),
+    )
+    return numbers, nodata
+
+
+@lru_cache(maxsize=4096)
+def _log_once(item: str, asset: str, text: str) -> None:  # noqa: ARG001  # the key of the cache
+    _LOG.warning("%s", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ import pystac
 import pytest
 import rasterio
 from affine import Affine
+from pyproj import Transformer
 
 START = datetime(2024, 3, 5, 10, 10, 21, tzinfo=UTC)
 
@@ -43,10 +45,11 @@ class Scenes:
             "sat:orbit_state": "descending",
             "s2:processing_baseline": "03.01",
         } | {key.replace("__", ":"): value for key, value in properties.items()}
+        where = list(Transformer.from_crs(epsg, 4326, always_xy=True).transform(*origin))
         item = pystac.Item(
             id=name,
-            geometry={"type": "Point", "coordinates": [9.0, 48.7]},
-            bbox=[9.0, 48.7, 9.0, 48.7],
+            geometry={"type": "Point", "coordinates": where},
+            bbox=where * 2,
             datetime=START + timedelta(days=day),
             properties={key: value for key, value in facts.items() if value is not None},
             collection=collection,
@@ -99,3 +102,37 @@ def digital_numbers():
     values = np.random.default_rng(0).integers(1, 9000, (40, 60)).astype("uint16")
     values[:5, :7] = 0
     return values
+
+
+@pytest.fixture(scope="session")
+def reflectance():
+    """Float32 reflectance of digital numbers, as NumPy computes it."""
+
+    def convert(numbers, offset=0):
+        numbers = np.asarray(numbers).astype("float32")
+        return np.where(numbers == 0, np.nan, (numbers + np.float32(offset)) * np.float32(1e-4))
+
+    return convert
+
+
+@pytest.fixture(scope="session")
+def real_items(realdata):
+    """A function that returns the recorded items of one file, by a unique part of its name."""
+
+    def read(part):
+        if part.endswith("parquet"):
+            from cbmcube.catalog import open_catalog
+
+            (path,) = (realdata / "stac-items").glob(f"*{part}")
+            return [
+                pystac.Item.from_dict(feature.json, migrate=False)
+                for feature in open_catalog(path).features
+            ]
+        (path,) = (realdata / "stac-items").glob(f"*{part}*.json")
+        shell = {"type": "Feature", "links": [], "geometry": None, "stac_version": "1.0.0"}
+        return [
+            pystac.Item.from_dict(shell | feature, migrate=False)
+            for feature in json.loads(path.read_text())["features"]
+        ]
+
+    return read

@@ -132,3 +132,12 @@ def test_a_product_without_a_rule_is_left_as_it_is(scenes):
     )
     cube = cbm.load([item], cbm.CARD_BS, bands="VV")
     assert cbm.mask(cube, cbm.CARD_BS).identical(cube)
+
+
+def test_a_second_mask_leaves_what_was_observed_alone(scenes, digital_numbers):
+    """Pixels without data stay unobserved, also where their class is masked."""
+    codes = np.full((20, 30), 9, "uint8")
+    item = scenes.item("a", {"B04": digital_numbers, "SCL": codes}, steps={"SCL": (20, -20)})
+    cubes = cbm.load_native([item], cbm.CARD_2A, bands=["B04", "SCL"])
+    twice = cbm.mask(cbm.mask(cubes, cbm.CARD_2A), cbm.CARD_2A)["EPSG32632_10m"]
+    np.testing.assert_array_equal(twice.observed[0].values, digital_numbers > 0)

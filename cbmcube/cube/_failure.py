@@ -1,0 +1,92 @@
+"""Errors of reading: which item, which file and why, without the secrets of an address."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from cbmcube.cube._order import ReadOrder
+from cbmcube.exceptions import Error, ReadError
+
+_QUERY = re.compile(r"(?<=[^\s?'\"`])\?[^\s'\"`}]*")
+_USER = re.compile(r"(?<=://)[^\s/'\"`]*@")
+_REFUSED = re.compile(
+    r"response code: 40[13]|access ?denied|access key|signature|AWS_SECRET_ACCESS_KEY|credential",
+    flags=re.IGNORECASE,
+)
+_LASTING = re.compile(
+    r"response code: 4(?!08|29)\d\d|not recognized as being|no such file", flags=re.IGNORECASE
+)
+_LOGGERS = (
+    "rasterio._base",
+    "rasterio._env",
+    "rasterio._err",
+    "rasterio._io",
+    "rasterio._warp",
+    "urllib3.connectionpool",
+)
+
+
+def could_not_read(error: BaseException, order: ReadOrder, href: str) -> ReadError:
+    """Return the error that names item, asset and file, and that may be shown and sent.
+
+    Parameters
+    ----------
+    error
+        What went wrong.
+    order
+        How the file was to be read.
+    href
+        Its address, without a signature that was added for reading.
+    """
+    why = without_secrets(str(error))
+    hint: str | None = "check that the file exists and that the workers may read it"
+    if _REFUSED.search(why):
+        hint = (
+            "the server refuses the workers: give them its keys or token with "
+            "cbmcube.cluster.prepare_workers, then compute again"
+        )
+    elif isinstance(error, Error):
+        hint = None  # it has its own
+    return ReadError(
+        f"item {order.item!r}, asset {order.asset!r} could not be read",
+        given=f"{without_secrets(href)}: {why}",
+        hint=hint,
+    )
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again later may help, as it may with a server that is busy."""
+    return not _LASTING.search(str(error))
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the queries and users of the addresses in it.
+
+    Signatures and tokens travel there.
+
+    Examples
+    --------
+    >>> without_secrets("cannot open '/vsicurl/https://me:word@host.org/a.tif?sig=abc'")
+    "cannot open '/vsicurl/https://host.org/a.tif'"
+    """
+    return _USER.sub("", _QUERY.sub("", text))
+
+
+class SecretFilter(logging.Filter):
+    """Takes the secrets of addresses out of what other libraries log while they read them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record."""
+        text = record.getMessage()
+        if "?" in text or "@" in text:
+            record.msg, record.args = without_secrets(text), ()
+        return True
+
+
+def protect_logs() -> None:
+    """Let the loggers that repeat addresses leave out their secrets, once for the process."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, SecretFilter) for one in logger.filters):
+            logger.addFilter(SecretFilter())
