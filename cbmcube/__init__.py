@@ -3,9 +3,15 @@
 from cbmcube import learning, markers, plotting
 from cbmcube._version import __version__
 from cbmcube.agreement import compare
-from cbmcube.catalog import AccessPolicy, freeze, open_catalog, search
-from cbmcube.cluster import local_cluster, show_versions
-from cbmcube.cube import load, load_native, mask
+from cbmcube.catalog import AccessPolicy, freeze, from_opensearch, open_catalog, prop, search
+from cbmcube.cluster import (
+    S3Access,
+    check_cluster,
+    local_cluster,
+    prepare_workers,
+    show_versions,
+)
+from cbmcube.cube import classify, explain, load, load_native, mask
 from cbmcube.observations import (
     open_vector_cube,
     read_observations,
@@ -15,8 +21,19 @@ from cbmcube.observations import (
     write_observations,
     write_vector_cube,
 )
-from cbmcube.parcels import prepare_parcels, read_parcels
-from cbmcube.products import CARD_2A, CARD_BS, CARD_COH6
+from cbmcube.parcels import ReadLimits, prepare_parcels, read_parcels
+from cbmcube.products import (
+    CARD_2A,
+    CARD_BS,
+    CARD_COH6,
+    GFM,
+    Band,
+    MaskRule,
+    Product,
+    Profile,
+    Stored,
+    list_products,
+)
 from cbmcube.series import composite
 from cbmcube.zonal import reduce_parcels
 
@@ -24,12 +41,25 @@ __all__ = [
     "CARD_2A",
     "CARD_BS",
     "CARD_COH6",
+    "GFM",
     "AccessPolicy",
+    "Band",
+    "MaskRule",
+    "Product",
+    "Profile",
+    "ReadLimits",
+    "S3Access",
+    "Stored",
     "__version__",
+    "check_cluster",
+    "classify",
     "compare",
     "composite",
+    "explain",
     "freeze",
+    "from_opensearch",
     "learning",
+    "list_products",
     "load",
     "load_native",
     "local_cluster",
@@ -39,6 +69,8 @@ __all__ = [
     "open_vector_cube",
     "plotting",
     "prepare_parcels",
+    "prepare_workers",
+    "prop",
     "read_observations",
     "read_parcels",
     "reduce_parcels",

@@ -15,7 +15,6 @@ __all__ = [
     "GridMismatchError",
     "MissingCRSError",
     "MissingIdError",
-    "MixedOffsetError",
     "NoGridError",
     "NoOverlapError",
     "OffGridError",
@@ -133,10 +132,6 @@ class UnknownOffsetError(BadItemError):
 
 class UnknownScaleError(BadItemError):
     """Nothing says how the numbers of backscatter or coherence are stored."""
-
-
-class MixedOffsetError(BadItemError):
-    """Items of one acquisition carry different radiometric offsets."""
 
 
 class SeveralGridsError(Error):

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 __all__ = [
     "AbsurdCoordinatesWarning",
     "CbmcubeWarning",
-    "CropListWarning",
     "ClusterMismatchWarning",
+    "CropListWarning",
     "FilteredOutWarning",
     "IgnoredOffsetWarning",
     "OutsideParcelsWarning",

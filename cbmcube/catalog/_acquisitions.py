@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -66,7 +66,8 @@ def group_acquisitions(items: Iterable[pystac.Item]) -> list[Acquisition]:
     98 minutes, so passes never meet, and a pass over midnight stays one. Interferometric pairs
     must also share their reference pass. Items of different datatakes, and items that show the
     same ground at times a minute or more apart, are never one acquisition: what an item does
-    not say about its track cannot make another one disappear.
+    not say about its track cannot make another one disappear. Items of one datatake are one
+    acquisition even if they state different orbit states.
 
     Parameters
     ----------
@@ -95,8 +96,7 @@ def group_acquisitions(items: Iterable[pystac.Item]) -> list[Acquisition]:
     ('sentinel-1a_R044_20240305T171000', ['south', 'north'])
     """
     tracks: dict[tuple[object, ...], list[_Seen]] = defaultdict(list)
-    for item in items:
-        seen = _Seen(item, item_time(item), identify(item))
+    for seen in _of_one_direction([_Seen(i, item_time(i), identify(i)) for i in items]):
         who = seen.identity
         pair = who.reference_time is not None
         tracks[who.platform, who.relative_orbit, who.orbit_state, pair].append(seen)
@@ -115,6 +115,31 @@ class _Seen:
     item: pystac.Item
     time: datetime
     identity: Identity
+
+
+def _of_one_direction(everything: Sequence[_Seen]) -> list[_Seen]:
+    """Give the items of one datatake the direction that most of them state.
+
+    A datatake of Sentinel-2 never turns, yet two halves of one tile were found to state
+    different directions. Between as many, it is descending, as nearly all of its images are.
+    """
+    votes: dict[tuple[object, ...], Counter[str]] = defaultdict(Counter)
+    for seen in everything:
+        if seen.identity.orbit_state:
+            votes[_datatake(seen)][seen.identity.orbit_state] += 1
+    return [_with_direction(seen, votes[_datatake(seen)]) for seen in everything]
+
+
+def _datatake(seen: _Seen) -> tuple[object, ...]:
+    who = seen.identity
+    return who.platform, who.relative_orbit, who.datatake_time
+
+
+def _with_direction(seen: _Seen, votes: Counter[str]) -> _Seen:
+    if seen.identity.datatake_time is None or not votes:
+        return seen
+    state = max(votes, key=lambda name: (votes[name], name))
+    return replace(seen, identity=replace(seen.identity, orbit_state=state))
 
 
 def _split(values: Sequence[T], time: Callable[[T], datetime]) -> list[list[T]]:

@@ -12,13 +12,8 @@ import shapely
 import shapely.geometry
 
 from cbmcube.catalog._cql2 import Json, as_geojson
+from cbmcube.catalog._outline import outlines
 from cbmcube.exceptions import MissingCRSError, OptionError
-
-MAX_VERTICES = 500
-"""An area with more vertices goes to the server as its convex hull.
-
-500 vertices are 20 kB of JSON, well below the request limits of web servers (1 MB in nginx).
-"""
 
 _SAMPLE = 256
 """Parts tried first: where most parts lie inside a footprint, one of them settles it."""
@@ -28,8 +23,8 @@ _SAMPLE = 256
 class Area:
     """An area in longitude and latitude."""
 
-    outline: shapely.Geometry
-    """What the server is asked for: the area, or a simpler shape that contains it."""
+    outlines: tuple[shapely.Geometry, ...]
+    """What a server is asked for, one search each: the area, or simpler shapes that contain it."""
     parts: Sequence[shapely.Geometry]
     """The true area, in parts."""
     tree: shapely.STRtree
@@ -43,15 +38,21 @@ class Area:
             return True
         return bool(self.tree.query(footprint, predicate="intersects").size)
 
-    def condition(self) -> Json:
-        """Write the outline as CQL2-JSON."""
-        return {
-            "op": "s_intersects",
-            "args": [{"property": "geometry"}, as_geojson(self.outline)],
-        }
+    def asks_for(self, footprint: shapely.Geometry) -> bool:
+        """Tell whether a footprint shares a point with what a server is asked for."""
+        return any(shapely.intersects(outline, footprint) for outline in self.outlines)
+
+    def conditions(self) -> tuple[Json, ...]:
+        """Write each outline as CQL2-JSON."""
+        where = {"property": "geometry"}
+        return tuple(
+            {"op": "s_intersects", "args": [where, as_geojson(outline)]}
+            for outline in self.outlines
+        )
 
     def __str__(self) -> str:
-        return "area within " + " ".join(f"{side:.5g}" for side in shapely.bounds(self.outline))
+        sides = shapely.total_bounds(self.outlines)
+        return "area within " + " ".join(f"{side:.5g}" for side in sides)
 
 
 def parse_area(given: Any) -> Area:
@@ -70,10 +71,16 @@ def parse_area(given: Any) -> Area:
         raise OptionError(
             "the area of the search is empty", given=_short(given), hint="pass at least one shape"
         )
-    parts = shapely.force_2d(parts)
-    parts = np.where(shapely.is_valid(parts), parts, shapely.make_valid(parts))
+    if shapely.has_z(parts).any():
+        parts = shapely.force_2d(parts)
     _check_degrees(shapely.total_bounds(parts), given)
-    return Area(_outline(parts), parts, shapely.STRtree(parts))
+    invalid = ~shapely.is_valid(parts)
+    if invalid.any():
+        parts = parts.copy()
+        parts[invalid] = shapely.make_valid(parts[invalid])
+    found = outlines(parts)
+    shapely.prepare(np.asarray(found))
+    return Area(found, parts, shapely.STRtree(parts))
 
 
 def _parts(given: Any) -> Any:
@@ -112,13 +119,6 @@ def _geojson(given: Mapping[str, Any]) -> list[shapely.Geometry]:
         return [shapely.geometry.shape(dict(given))]
     except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
         raise _unreadable(given) from error
-
-
-def _outline(parts: Any) -> shapely.Geometry:
-    if int(shapely.get_num_coordinates(parts).sum()) <= MAX_VERTICES:
-        return shapely.union_all(parts)
-    hull = shapely.convex_hull(shapely.geometrycollections(parts))
-    return hull if shapely.get_num_coordinates(hull) <= MAX_VERTICES else shapely.envelope(hull)
 
 
 def _check_degrees(bounds: Any, given: Any) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,19 @@ from pystac_client.exceptions import APIError
 from pystac_client.warnings import PystacClientWarning
 
 from cbmcube.catalog._access import AccessPolicy, Gate, show
+from cbmcube.catalog._door import Door, check_home, mend, same_host
+from cbmcube.catalog._facts import REPORT_KEY
 from cbmcube.catalog._feature import Feature
 from cbmcube.catalog._files import Frozen, read_frozen
-from cbmcube.catalog._report import REPORT_KEY
 from cbmcube.exceptions import CatalogError
 
-_LISTED = 50
+_log = logging.getLogger(__name__)
+
+_LISTED = 2000
+"""An API that lists more names than this is taken for one that does not list them."""
+
+_SHOWN = 50
+_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 _UNREADABLE = (
     APIError,
     ClientTypeError,
@@ -45,6 +53,10 @@ class ApiCatalog:
     """Where its items may point at; ``None`` for the default."""
     page_size: int = 100
     """Items asked for at once."""
+    known: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """What was asked for once and does not change: collections, queryable properties."""
+    door: Door | None = None
+    """What sends the requests, unless the client is the user's own."""
 
     @property
     def href(self) -> str | None:
@@ -65,16 +77,52 @@ class ApiCatalog:
         )
 
     @property
+    def collections(self) -> tuple[str, ...] | None:
+        """Collections that the API lists, sorted; ``None`` if it does not list them all.
+
+        The first use sends a request.
+        """
+        return self._once("collections", self._list_collections)
+
+    @property
+    def queryables(self) -> tuple[str, ...] | None:
+        """Properties that the API says a filter can read; ``None`` if it does not say.
+
+        The first use sends a request.
+        """
+        return self._once("queryables", self._list_queryables)
+
+    @property
     def holds(self) -> str:
-        """What the API says it holds, in words; sends a request."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PystacClientWarning)
-            try:
-                found = itertools.islice(self.client.get_collections(), _LISTED)
-                names = sorted(collection.id for collection in found)
-            except _UNREADABLE as error:
-                return f"collections that it does not list ({type(error).__name__})"
-        return f"collections {' '.join(names) or 'none'}"
+        """What the API says it holds, in words; may send a request."""
+        names = self.collections
+        if names is None:
+            return "collections that it does not list"
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"collections {' '.join(names[:_SHOWN]) or 'none'}{more}"
+
+    def _once(self, what: str, ask: Callable[[], Iterable[str]]) -> tuple[str, ...] | None:
+        if what not in self.known:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PystacClientWarning)
+                try:
+                    names = sorted(itertools.islice(ask(), _LISTED + 1))
+                except _UNREADABLE as error:
+                    _log.info("%s lists no %s: %s", show(self.href or ""), what, type(error))
+                    names = []
+            self.known[what] = tuple(names) if 0 < len(names) <= _LISTED else None
+        return self.known[what]
+
+    def _list_collections(self) -> Iterable[str]:
+        return (collection.id for collection in self.client.get_collections())
+
+    def _list_queryables(self) -> Iterable[str]:
+        link = self.client.get_single_link(_QUERYABLES)
+        if link is None or not same_host(
+            mend(link.absolute_href, self.href or ""), self.href or ""
+        ):
+            return ()
+        return self.client.get_queryables_from(link.absolute_href)["properties"]
 
     def __repr__(self) -> str:
         name = self.client.title or self.client.id
@@ -123,17 +171,27 @@ class FrozenCatalog:
 Catalog = ApiCatalog | FrozenCatalog
 
 
-def open_catalog(href: str | Path, *, access: AccessPolicy | None = None) -> Catalog:
+def open_catalog(
+    href: str | Path,
+    *,
+    access: AccessPolicy | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Catalog:
     """Open a STAC API, or a frozen catalogue in a local file.
 
     Parameters
     ----------
     href
         Address of a STAC API (``https://…``), or path of an item collection (``.json``,
-        ``.geojson``) or of stac-geoparquet (``.parquet``), such as `freeze` writes.
+        ``.geojson``) or of stac-geoparquet (``.parquet``), such as `freeze` writes. A ``.json``
+        file may also hold the records of an OpenSearch catalogue, see
+        `cbmcube.catalog.from_opensearch`.
     access
         Where the items may point at. By default the items of an API may name web addresses and
         buckets, and those of a local file also files below its folder.
+    headers
+        What every request to the API carries, such as ``{"Authorization": "Bearer …"}``. They go
+        to its own host only, and appear in no message. Files are read without them.
 
     Returns
     -------
@@ -155,7 +213,7 @@ def open_catalog(href: str | Path, *, access: AccessPolicy | None = None) -> Cat
       next:    check the path
     """
     if isinstance(href, str) and href.lower().startswith(("http://", "https://")):
-        return _open_api(href, access)
+        return _open_api(href, access, headers)
     frozen = read_frozen(Path(href))
     return _frozen(frozen, str(Path(href).absolute()), access)
 
@@ -189,7 +247,9 @@ def _frozen(frozen: Frozen, href: str | None, access: AccessPolicy | None) -> Fr
     )
 
 
-def _open_api(href: str, access: AccessPolicy | None) -> ApiCatalog:
+def _open_api(
+    href: str, access: AccessPolicy | None, headers: Mapping[str, str] | None
+) -> ApiCatalog:
     if href.lower().split("?")[0].endswith((".json", ".geojson", ".parquet")):
         raise CatalogError(
             "a frozen catalogue is opened from a local file",
@@ -197,7 +257,8 @@ def _open_api(href: str, access: AccessPolicy | None) -> ApiCatalog:
             hint="download the file first, or pass the address of a STAC API",
         )
     try:
-        client = _connect(href)
+        door = Door(href, headers)
+        client = _connect(href, door)
     except _UNREADABLE as error:
         raise CatalogError(
             "no STAC API answers there",
@@ -205,18 +266,20 @@ def _open_api(href: str, access: AccessPolicy | None) -> ApiCatalog:
             allowed="the landing page of a STAC API",
             hint="check the address and the network connection",
         ) from error
-    if client.get_single_link("search") is None:
+    search = client.get_single_link("search")
+    if search is None:
         raise CatalogError(
             "the catalogue there offers no item search",
             given=show(href),
             allowed="a STAC API with a link rel=search",
             hint="a static catalogue can be searched once its items are saved as a file",
         )
-    return ApiCatalog(client, access)
+    check_home(search.absolute_href, href, mended=True)
+    return ApiCatalog(client, access, door=door)
 
 
-def _connect(href: str) -> pystac_client.Client:
+def _connect(href: str, door: Door) -> pystac_client.Client:
     with warnings.catch_warnings():
         # what the API does not advertise is said by search()
         warnings.simplefilter("ignore", PystacClientWarning)
-        return pystac_client.Client.open(href)
+        return pystac_client.Client.open(href, stac_io=door)

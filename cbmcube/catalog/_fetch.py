@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import pystac
 from pystac_client import ItemSearch
@@ -16,6 +15,7 @@ from pystac_client.warnings import PystacClientWarning
 from cbmcube.catalog._access import show
 from cbmcube.catalog._catalog import ApiCatalog
 from cbmcube.catalog._cql2 import Json
+from cbmcube.catalog._door import check_home
 from cbmcube.exceptions import CatalogError
 from cbmcube.warnings import PossiblyTruncatedWarning
 
@@ -69,6 +69,7 @@ class Pages:
 
     def _pages(self) -> Iterator[Json]:
         search = _search(self.catalog, self.condition)
+        self._check_home(search.url)
         try:
             yield from search.pages_as_dicts()
         except (ValueError, KeyError, AttributeError, TypeError, pystac.STACError) as error:
@@ -83,11 +84,12 @@ class Pages:
         if not following:
             self._check_end(page, number, size)
             return True
-        self._check_origin(following[0])
-        if fresh == 0 or number == MAX_PAGES:
-            _warn_truncated(f"page {number} held only items that had come before")
-            return True
-        return False
+        self._check_home(following[0].get("href"))
+        if fresh and number < MAX_PAGES:
+            return False
+        reason = "held only items that had come before" if not fresh else "is the last that is read"
+        _warn_truncated(f"page {number} {reason}")
+        return True
 
     def _check_end(self, page: Json, number: int, size: int) -> None:
         matched = page.get("numberMatched")
@@ -97,15 +99,9 @@ class Pages:
         elif matched is None and number == 1 and size == self.catalog.page_size:
             _warn_truncated(f"exactly one full page of {size} items was sent, and no next link")
 
-    def _check_origin(self, link: Json) -> None:
-        host = urlsplit(str(link.get("href"))).hostname
-        own = urlsplit(self.catalog.href or "").hostname
-        if host != own:
-            raise CatalogError(
-                "the next page of the STAC API lies on another host",
-                given=f"{host} instead of {own}",
-                hint="credentials must not go there; open that API itself if you trust it",
-            )
+    def _check_home(self, href: object) -> None:
+        mended = self.catalog.door is not None
+        check_home(str(href), self.catalog.href or "", mended=mended)
 
 
 def _search(catalog: ApiCatalog, condition: Json | None) -> ItemSearch:

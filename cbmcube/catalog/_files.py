@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import stac_geoparquet.arrow
 
+from cbmcube.catalog._opensearch import is_record, read_record
 from cbmcube.exceptions import CatalogError
 
 Json = dict[str, Any]
@@ -96,6 +97,8 @@ def _read_json(path: Path) -> Frozen:
     if kind != "FeatureCollection" or not isinstance(content.get("features"), list):
         message = f"its type is {kind!r}, not 'FeatureCollection'"
         raise ValueError(message)
+    if content["features"] and all(map(is_record, content["features"])):
+        return Frozen([read_record(record) for record in content["features"]])
     extra = {key: value for key, value in content.items() if key not in ("type", "features")}
     return Frozen(content["features"], extra)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,21 @@ import pystac
 from cbmcube.catalog._files import Frozen, check_suffix, write_frozen
 from cbmcube.exceptions import CatalogError
 
+_SECRET = re.compile(
+    r"(x-amz|x-goog)-.*|awsaccesskeyid|googleaccessid|signature|expires|policy|key-pair-id"
+    r"|sig|s[etpvr]|sk(oid|tid|t|e|s|v)|(access_?)?token|api_?key|subscription-key",
+    flags=re.IGNORECASE,
+)
+"""Parameters of signed addresses of S3, Google, CloudFront and Azure, and of plain tokens."""
+
 
 def freeze(items: pystac.ItemCollection, path: str | Path) -> Path:
     """Write items to a file that `open_catalog` reads back exactly.
 
     The file is written whole or not at all. The report of the search travels with it. Hrefs of
     local files below the folder of the file become relative, so that the folder can be moved;
-    all others become absolute. `items` is not changed.
+    all others become absolute. Signatures and tokens in addresses are not written: they end
+    before a season is read, and are nobody else's. `items` is not changed.
 
     Parameters
     ----------
@@ -67,15 +76,36 @@ def freeze(items: pystac.ItemCollection, path: str | Path) -> Path:
 
 
 def _portable(item: pystac.Item, folder: str) -> dict[str, Any]:
-    content = item.to_dict(transform_hrefs=False)
+    content = _unsigned(item.to_dict(transform_hrefs=False))
     own = item.get_self_href() or ""
     if own.lower().startswith("http"):
         return content  # relative hrefs would start from that address
     assets = {}
     for key, asset in content["assets"].items():
         href = item.assets[key].get_absolute_href() or asset["href"] if own else asset["href"]
-        assets[key] = {**asset, "href": _relative(href, folder)}
+        assets[key] = {**asset, "href": _relative(_without_secrets(href), folder)}
     return {**content, "assets": assets}
+
+
+def _unsigned(node: Any) -> Any:
+    """Return JSON whose members called ``href`` carry no secret."""
+    if isinstance(node, list):
+        return [_unsigned(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    clean = {key: _unsigned(value) for key, value in node.items()}
+    if isinstance(clean.get("href"), str):
+        clean["href"] = _without_secrets(clean["href"])
+    return clean
+
+
+def _without_secrets(href: str) -> str:
+    """Take signatures and tokens out of the query; what remains keeps its spelling."""
+    address, mark, query = href.partition("?")
+    if not mark:
+        return href
+    kept = [one for one in query.split("&") if not _SECRET.fullmatch(one.partition("=")[0])]
+    return f"{address}?{'&'.join(kept)}" if kept else address
 
 
 def _relative(href: str, folder: str) -> str:

@@ -6,86 +6,26 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import pandas as pd
 import pystac
 
 from cbmcube.catalog._acquisitions import Acquisition, group_acquisitions
+from cbmcube.catalog._facts import REPORT_KEY, UNFILLED, Dropped, Facts
+from cbmcube.catalog._fingerprint import fingerprint
 from cbmcube.catalog._gaps import Gap, find_gaps
 from cbmcube.catalog._identity import identify
-from cbmcube.catalog._period import Period
-from cbmcube.catalog._times import parse_time
-from cbmcube.exceptions import CatalogError, OptionError
+from cbmcube.exceptions import OptionError
 
-REPORT_KEY = "cbmcube:report"
-"""Where an item collection keeps the facts of the search that made it."""
+__all__ = ["Dropped", "SearchReport", "report"]  # other modules of the folder take Dropped here
+
+_ITEM_COLUMNS = [
+    *("id", "collection", "acquisition", "tile"),
+    *("baseline", "updated", "version", "fingerprint"),
+]
 
 SHOWN = 10
 """Lines of each list that the text form shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """An item that was found and left out."""
-
-    id: str
-    """Its id."""
-    reason: str
-    """Why it was left out."""
-    kept: str | None = None
-    """The item that was kept in its place, if there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a search knows and its items do not tell."""
-
-    asked: str
-    """What was asked for, in words."""
-    found: int
-    """Items that the catalogue offered and that satisfy the filter."""
-    dropped: tuple[Dropped, ...] = ()
-    """Items that were left out."""
-    repeated: int = 0
-    """Items that a server sent more than once; each is counted once."""
-    period: Period | None = None
-    """The period of the search, its end not later than the search itself."""
-    repeat_days: int | None = None
-    """Repeat cycle of the product's satellites."""
-    filtered: bool = False
-    """Whether a filter may have left acquisitions out."""
-    capped: bool = False
-    """Whether the search ended at ``max_items``."""
-    assets_removed: int = 0
-    """Assets that nobody asked for and that may not be read, removed from their items."""
-    earlier: tuple[Dropped, ...] = ()
-    """Items left out before the catalogue was frozen."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the facts as plain JSON."""
-        return {
-            **asdict(self),
-            "dropped": [asdict(one) for one in self.dropped],
-            "earlier": [asdict(one) for one in self.earlier],
-            "period": None if self.period is None else str(self.period),
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Facts:
-        """Read what `to_json` wrote."""
-        try:
-            dropped, earlier = (
-                tuple(Dropped(**one) for one in stored[key]) for key in ("dropped", "earlier")
-            )
-            period = None if stored["period"] is None else _read_period(stored["period"])
-            return cls(**{**stored, "dropped": dropped, "earlier": earlier, "period": period})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CatalogError(
-                "the report kept with the items cannot be read",
-                given=f"{type(error).__name__}: {error}",
-                hint=f"remove {REPORT_KEY!r} from the file: the items stay usable",
-            ) from error
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -104,6 +44,8 @@ class SearchReport:
     """Number of items by tile."""
     gaps: tuple[Gap, ...] = ()
     """Acquisitions that the repeat cycle lets expect and that were not found."""
+    unfilled: Mapping[str, int] = field(default_factory=dict)
+    """Number of items by what the records they were made of did not say."""
 
     @property
     def found(self) -> int:
@@ -123,19 +65,27 @@ class SearchReport:
         what
             ``"acquisitions"``: one row for each acquisition found or expected, with columns
             time (UTC), acquisition, platform, relative_orbit, orbit_state, items (their number)
-            and state (``"found"`` or ``"not found"``). ``"dropped"``: one row for each item left
-            out, with columns id, reason and kept.
+            and state (``"found"`` or ``"not found"``). ``"items"``: one row for each item kept,
+            with columns id, collection, acquisition, tile, baseline, updated, version and
+            fingerprint, for the record of a run. ``"dropped"``: one row for each item left out,
+            with columns id, reason and kept.
         """
         if what == "dropped":
             return pd.DataFrame(
                 [asdict(one) for one in self.dropped], columns=["id", "reason", "kept"]
             )
-        if what != "acquisitions":
-            raise OptionError(
-                "the report has no such table",
-                given=repr(what),
-                allowed="acquisitions, dropped",
-            )
+        if what == "items":
+            rows = [_item_row(item, a.id) for a in self.acquisitions for item in a.items]
+            return pd.DataFrame(rows, columns=_ITEM_COLUMNS)
+        if what == "acquisitions":
+            return self._acquisition_frame()
+        raise OptionError(
+            "the report has no such table",
+            given=repr(what),
+            allowed="acquisitions, items, dropped",
+        )
+
+    def _acquisition_frame(self) -> pd.DataFrame:
         columns = ("time", "acquisition", "platform", "relative_orbit", "orbit_state")
         rows: list[tuple[object, ...]] = [
             (a.time, a.id, a.platform, a.relative_orbit, a.orbit_state, len(a.items), "found")
@@ -160,12 +110,18 @@ class SearchReport:
         rows.append(("left out", ", ".join(f"{n} {r}" for r, n in reasons.items()) or "none"))
         rows += [("", _dropped_line(one)) for one in self.dropped[:SHOWN]]
         rows += _more(len(self.dropped))
-        rows.append(
-            ("kept", f"{_plural(self.kept, 'item')}, {len(self.acquisitions)} acquisitions")
-        )
+        rows.append(("kept", self._kept()))
+        rows += [("", f"{n} whose record did not say {what}") for what, n in self.unfilled.items()]
         rows.append(("orbits", _counts(self.orbits)))
         rows.append(("tiles", _counts(self.tiles)))
         return rows + self._gap_rows()
+
+    def _kept(self) -> str:
+        times = [one.time for one in self.acquisitions]
+        text = f"{_plural(self.kept, 'item')}, {_plural(len(times), 'acquisition')}"
+        if not times:
+            return text
+        return f"{text}, {min(times):%Y-%m-%d} to {max(times):%Y-%m-%d}"
 
     def _gap_rows(self) -> list[tuple[str, str]]:
         if self.facts.capped:
@@ -229,21 +185,17 @@ def report(items: pystac.ItemCollection) -> SearchReport:
         else Facts(asked="not known: the items do not come from a search", found=len(items.items))
     )
     acquisitions = tuple(group_acquisitions(items.items))
-    tiles = (identify(item).tile or "no tile" for item in items.items)
+    tiles = _count(identify(item).tile or "no tile" for item in items.items)
     gaps = [] if facts.capped else find_gaps(acquisitions, facts.period, facts.repeat_days)
     return SearchReport(
         facts=facts,
         kept=len(items.items),
         acquisitions=acquisitions,
         orbits=_by_orbit(acquisitions),
-        tiles=dict(sorted(Counter(tiles).items())),
+        tiles=tiles,
         gaps=tuple(gaps),
+        unfilled=_count(what for item in items.items for what in item.properties.get(UNFILLED, ())),
     )
-
-
-def _read_period(text: str) -> Period:
-    start, end = (None if one == ".." else parse_time(one) for one in text.split("/"))
-    return Period(start, end)
 
 
 def _by_orbit(acquisitions: Iterable[Acquisition]) -> dict[str, int]:
@@ -266,8 +218,29 @@ def _more(total: int) -> list[tuple[str, str]]:
     return [("", f"… and {total - SHOWN} more")] if total > SHOWN else []
 
 
+def _count(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {number}" for name, number in counts.items()) or "none"
+    shown = [f"{name}: {number}" for name, number in [*counts.items()][:SHOWN]]
+    if len(counts) > SHOWN:
+        shown.append(f"… and {len(counts) - SHOWN} more")
+    return ", ".join(shown) or "none"
+
+
+def _item_row(item: pystac.Item, acquisition: str) -> tuple[object, ...]:
+    who, facts = identify(item), item.properties
+    return (
+        item.id,
+        item.collection_id,
+        acquisition,
+        who.tile,
+        who.baseline,
+        facts.get("updated"),
+        facts.get("version"),
+        fingerprint(item),
+    )
 
 
 def _plural(number: int, noun: str) -> str:

@@ -41,14 +41,11 @@ class Request:
     """The request in words."""
 
     @property
-    def condition(self) -> Json | None:
-        """The whole request as one CQL2-JSON expression."""
-        return both(
-            self.of_collections(),
-            None if self.area is None else self.area.condition(),
-            None if self.period is None else self.period.condition(),
-            self.filter,
-        )
+    def conditions(self) -> tuple[Json | None, ...]:
+        """The whole request in CQL2-JSON: one expression for each shape of the area."""
+        places = (None,) if self.area is None else self.area.conditions()
+        when = None if self.period is None else self.period.condition()
+        return tuple(both(self.of_collections(), place, when, self.filter) for place in places)
 
     def of_collections(self) -> Json | None:
         """Return the condition on the collection alone."""
@@ -77,7 +74,7 @@ class Request:
             group.append(compile_condition(part))
         area = self.area
         if area is not None:
-            places.append(compile_condition(area.condition()))
+            places.append(_area_test(area))
         if self.period is not None:
             times.append(_period_test(self.period))
 
@@ -118,7 +115,7 @@ def build_request(
         f"collections {' '.join(names)}" if collections else "",
         str(area) if area else "",
         f"period {when}" if when else "",
-        f"filter {condition}"[:_SHOWN] if condition else "",
+        "" if condition is None else f"filter {condition}"[:_SHOWN],
     ]
     return Request(
         product=product,
@@ -141,6 +138,10 @@ def _collections(product: Product | None, given: str | Collection[str] | None) -
             allowed="one or more names, or None for the product's own",
         )
     return tuple(dict.fromkeys(names))
+
+
+def _area_test(area: Area) -> Callable[[Feature], Truth]:
+    return lambda feature: feature.geometry is not None and area.asks_for(feature.geometry)
 
 
 def _period_test(period: Period) -> Callable[[Feature], Truth]:

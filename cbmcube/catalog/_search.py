@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pystac
 import pystac_client
 
-from cbmcube.catalog._access import show
 from cbmcube.catalog._admit import admit
 from cbmcube.catalog._catalog import ApiCatalog, Catalog, FrozenCatalog, as_catalog
-from cbmcube.catalog._feature import Feature
-from cbmcube.catalog._fetch import Pages
+from cbmcube.catalog._collect import WRONG, Found, collect
+from cbmcube.catalog._facts import REPORT_KEY, Facts
 from cbmcube.catalog._identity import item_time
+from cbmcube.catalog._offered import offered_collections
 from cbmcube.catalog._period import Period
-from cbmcube.catalog._properties import warn_unknown_properties
-from cbmcube.catalog._report import REPORT_KEY, Dropped, Facts
+from cbmcube.catalog._properties import warn_filtered_out, warn_unknown_properties
 from cbmcube.catalog._request import Request, build_request
 from cbmcube.catalog._twins import drop_twins
-from cbmcube.exceptions import EmptySearchError, FilterIgnoredError, OptionError
+from cbmcube.exceptions import EmptySearchError, OptionError
 from cbmcube.products import Product
-from cbmcube.warnings import UnfilteredServerWarning
-
-_SENSELESS = 100
-"""Items outside place or time, and none inside, after which a server is not read further."""
-
-_WRONG = {
-    "elsewhere": "the server sent it, but it lies outside the area",
-    "another time": "the server sent it, but it lies outside the period",
-}
 
 
 def search(
@@ -55,18 +44,20 @@ def search(
     catalog
         What `open_catalog` returns, a ``pystac_client.Client`` or a ``pystac.ItemCollection``.
     product
-        Product whose collections are searched and whose assets must be readable.
+        Product whose collections are searched and whose assets must be readable. A server is
+        asked for those of its collections that it lists.
     aoi
         Area that the footprints must meet: (west, south, east, north) in degrees, a shapely
         geometry or GeoJSON in longitude and latitude, or a GeoDataFrame or GeoSeries in any CRS.
-        A server is asked for the convex hull of an area of more than 500 vertices; the true
-        area is checked afterwards.
+        For an area of more than 500 vertices a server is asked for a simpler one around it,
+        if need be in several searches; the true area is checked afterwards.
     period
         Closed interval of UTC: ``"2024"``, ``"2024-03"``, ``"2024-03/2024-10"``,
         ``"2024-03-01/.."``, a date, or a pair of dates or times. Years, months and days given by
         name are meant whole.
     filter
-        CQL2 text, such as ``"eo:cloud_cover < 60"``, or CQL2-JSON as a dict.
+        An expression, such as ``prop("eo:cloud_cover") < 60``, the same as CQL2 text
+        (``"eo:cloud_cover < 60"``), or CQL2-JSON as a dict.
     collections
         Ids of collections, instead of the product's.
     max_items
@@ -80,7 +71,8 @@ def search(
     Raises
     ------
     EmptySearchError
-        If no usable item was found.
+        If no usable item was found; as ``UnknownCollectionError`` if the server lists its
+        collections and has none of the product.
     FilterError
         If the filter cannot be read or checked.
     FilterIgnoredError
@@ -90,9 +82,11 @@ def search(
 
     Warns
     -----
-    RefusedItemWarning, PossiblyTruncatedWarning, UnfilteredServerWarning, UnknownPropertyWarning
-        If items point where they may not, pages may be missing, the server does not say that it
-        can filter, or the filter reads a property that no item has.
+    RefusedItemWarning, PossiblyTruncatedWarning
+        If items point where they may not, or pages may be missing.
+    UnfilteredServerWarning, UnknownPropertyWarning, FilteredOutWarning
+        If the server does not say that it can filter, the filter reads a property that no item
+        has, or nothing passes it although there are items without it.
 
     Examples
     --------
@@ -109,11 +103,19 @@ def search(
     request = build_request(
         product, aoi=aoi, period=period, condition=filter, collections=collections
     )
+    if product is not None and collections is None:
+        request = replace(request, collections=offered_collections(source, product))
     _check_size(source, request, max_items)
-    found = _collect(source, request, max_items)
-    warn_unknown_properties(source, request, found.sample)
+    found = collect(source, request, max_items)
+    known = warn_unknown_properties(source, request, found.sample)
+    if known and not (found.features or found.dropped):
+        warn_filtered_out(source, request)
     admitted = admit(found.features, source.gate, product)
-    kept, twins = drop_twins(admitted.items, lambda item: _family(item, product))
+    kept, twins = drop_twins(
+        admitted.items,
+        lambda item: _family(item, product),
+        lambda item: _liking(item, product),
+    )
     facts = _facts(source, request, found, max_items)
     left_out = (*found.dropped, *admitted.refused, *twins)
     facts = replace(facts, dropped=left_out, assets_removed=admitted.assets_removed)
@@ -124,85 +126,14 @@ def search(
     return pystac.ItemCollection(kept, extra_fields=extra, clone_items=False)
 
 
-@dataclass(slots=True)
-class _Found:
-    """What a catalogue offered."""
-
-    features: list[Feature] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
-    sample: list[Feature] = field(default_factory=list)
-    repeated: int = 0
-
-
 def _check_size(source: Catalog, request: Request, max_items: int | None) -> None:
     if max_items is not None and max_items < 1:
         raise OptionError("max_items counts items", given=max_items, allowed="1 or more, or None")
-    if isinstance(source, ApiCatalog) and request.condition is None and max_items is None:
+    if isinstance(source, ApiCatalog) and request.conditions == (None,) and max_items is None:
         raise OptionError(
             "the search asks a server for everything it has",
             hint="name a product, collections, an area or a period, or set max_items",
         )
-
-
-def _collect(source: Catalog, request: Request, max_items: int | None) -> _Found:
-    if isinstance(source, ApiCatalog):
-        return _collect_api(source, request, max_items)
-    judge = request.judge()
-    matching = (one for one in source.features if judge(one) == "yes")
-    found = _Found(sample=list(source.features))
-    seen: set[tuple[object, object]] = set()
-    for feature in sorted(matching, key=_order):
-        key = (feature.json.get("collection"), feature.json["id"])
-        if key in seen:
-            found.repeated += 1
-        elif len(seen) < (max_items or len(source.features)):
-            seen.add(key)
-            found.features.append(feature)
-    return found
-
-
-def _order(feature: Feature) -> tuple[bool, datetime, str]:
-    start = feature.span[0] if feature.span else datetime.max.replace(tzinfo=UTC)
-    return feature.span is None, start, str(feature.json["id"])
-
-
-def _collect_api(source: ApiCatalog, request: Request, max_items: int | None) -> _Found:
-    if not source.filters:
-        warnings.warn(
-            f"{show(source.href or 'the server')} does not say that it can filter with CQL2-JSON; "
-            "what it sends is checked all the same",
-            UnfilteredServerWarning,
-            stacklevel=4,
-        )
-    judge, found = request.judge(), _Found()
-    pages = Pages(source, request.condition)
-    for feature in map(Feature, pages):
-        verdict = judge(feature)
-        if verdict == "no":
-            raise _ignored(feature, request)
-        found.sample.append(feature)
-        if verdict == "yes":
-            found.features.append(feature)
-        elif verdict != "beyond":
-            found.dropped.append(Dropped(str(feature.json["id"]), _WRONG[verdict]))
-        _check_sense(source, request, found)
-        if max_items is not None and len(found.features) == max_items:
-            break
-    found.repeated = pages.repeated
-    return found
-
-
-def _check_sense(source: ApiCatalog, request: Request, found: _Found) -> None:
-    """End a search whose place and time the server ignores: it would send its whole archive."""
-    if len(found.dropped) < max(_SENSELESS, source.page_size) or found.features:
-        return
-    last = found.dropped[-1]
-    raise FilterIgnoredError(
-        f"none of the first {len(found.dropped)} items that the server sent was asked for",
-        given=f"{last.id}: {last.reason}",
-        allowed=request.text,
-        hint="the server ignores the filter: use another API that serves these collections",
-    )
 
 
 def _family(item: pystac.Item, product: Product | None) -> str:
@@ -212,10 +143,17 @@ def _family(item: pystac.Item, product: Product | None) -> str:
     return item.collection_id or ""
 
 
+def _liking(item: pystac.Item, product: Product | None) -> int:
+    """Of one scene in two collections, the one that the product names first is taken."""
+    if product is None or item.collection_id not in product.collections:
+        return 0
+    return -product.collections.index(item.collection_id)
+
+
 def _facts(
     source: Catalog,
     request: Request,
-    found: _Found,
+    found: Found,
     max_items: int | None,
 ) -> Facts:
     stored = source.facts if isinstance(source, FrozenCatalog) else None
@@ -242,18 +180,6 @@ def _until_now(period: Period) -> Period:
     return Period(period.start, now)
 
 
-def _ignored(feature: Feature, request: Request) -> FilterIgnoredError:
-    facts = {name: feature.value(name) for name in sorted(request.properties)}
-    item = feature.json
-    return FilterIgnoredError(
-        "the server sent an item that does not satisfy the filter",
-        given=f"item {item['id']!r} of collection {item.get('collection')!r} with {facts}",
-        allowed=request.text,
-        hint="the server ignores the filter, or part of it: ask for collections, aoi and period "
-        "only, freeze the items and search the frozen catalogue with the filter",
-    )
-
-
 def _empty(source: Catalog, request: Request, facts: Facts) -> EmptySearchError:
     reasons = [f"{one.id}: {one.reason}" for one in facts.dropped[:5]]
     given = "\n           ".join([request.text, f"{facts.found} found", *reasons])
@@ -262,6 +188,6 @@ def _empty(source: Catalog, request: Request, facts: Facts) -> EmptySearchError:
         given=given,
         allowed=f"the catalogue holds {source.holds}",
         hint="allow the places that these items point at with open_catalog(…, access=…)"
-        if any(one.reason not in _WRONG.values() for one in facts.dropped)
+        if any(one.reason not in WRONG.values() for one in facts.dropped)
         else "ask with less at a time: without filter, then without aoi, then without period",
     )

@@ -11,8 +11,9 @@ import pystac
 import shapely
 import shapely.geometry
 
+from cbmcube.catalog._facts import Dropped
 from cbmcube.catalog._identity import Identity, identify, item_time
-from cbmcube.catalog._report import Dropped
+from cbmcube.catalog._times import to_time
 
 SAME_FOOTPRINT = 0.9
 """Share of common over joint area above which two footprints are one scene's.
@@ -28,27 +29,34 @@ _OLDEST = datetime.min.replace(tzinfo=UTC)
 class _Scene:
     item: pystac.Item
     identity: Identity
+    liking: int
+    """Higher where a product's profiles name the collection earlier."""
 
     @property
-    def rank(self) -> tuple[datetime, str, str]:
+    def rank(self) -> tuple[datetime, str, int, str]:
         """Sorts the version to keep last."""
-        made = self.identity.generation_time or _OLDEST
-        return made, self.identity.baseline or "", self.item.id
+        facts = self.item.properties
+        # where nothing says when a product was made, the catalogue says when it came
+        listed = to_time(facts.get("created")) or to_time(facts.get("published"))
+        made = self.identity.generation_time or listed or _OLDEST
+        return made, self.identity.baseline or "", self.liking, self.item.id
 
 
 def drop_twins(
-    items: Iterable[pystac.Item], family: Callable[[pystac.Item], str]
+    items: Iterable[pystac.Item],
+    family: Callable[[pystac.Item], str],
+    liking: Callable[[pystac.Item], int] = lambda _: 0,
 ) -> tuple[list[pystac.Item], list[Dropped]]:
     """Keep the latest version of every scene.
 
     Two items are versions of one scene if they are of one `family` and share platform, tile,
     datatake and datastrip sensing time, or, where no datastrip is named, sensing time, CRS,
     names of assets and footprint. Items that name no platform are never twins. The latest
-    generation time stays, then the higher baseline, then the later id.
+    generation time stays, then the higher baseline, then the one more liked, then the later id.
     """
     scenes: dict[tuple[object, ...], list[_Scene]] = defaultdict(list)
     for item in items:
-        scene = _Scene(item, identify(item))
+        scene = _Scene(item, identify(item), liking(item))
         scenes[family(item), *_key(scene)].append(scene)
     kept: list[pystac.Item] = []
     dropped: list[Dropped] = []
@@ -63,9 +71,10 @@ def drop_twins(
 
 def _key(scene: _Scene) -> tuple[object, ...]:
     who = scene.identity
-    where = (who.platform, who.tile, who.relative_orbit, who.orbit_state)
     if who.datatake_time and who.datastrip_time:
-        return *where, who.datatake_time, who.datastrip_time
+        # orbit and direction follow from these, and some providers state them wrongly or not
+        return who.platform, who.tile, who.datatake_time, who.datastrip_time
+    where = (who.platform, who.tile, who.relative_orbit, who.orbit_state)
     # providers round sensing times differently, to seconds at most
     start = (who.datatake_time or item_time(scene.item)).replace(microsecond=0)
     parts = frozenset(scene.item.assets)  # a scene may be cut into items by band

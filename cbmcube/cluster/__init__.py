@@ -1,7 +1,38 @@
-"""Local clusters, the environment of their workers, and versions."""
+"""Local clusters, what workers need to read, the fit of a cluster, and versions."""
 
-from cbmcube.cluster._gdal import GDAL_DEFAULTS
+from cbmcube.cluster._access import S3Access
+from cbmcube.cluster._check import ClusterReport, Difference, check_cluster
+from cbmcube.cluster._environment import (
+    PreparedWorkers,
+    WorkerEnvironment,
+    prepare_workers,
+    worker_environment,
+)
+from cbmcube.cluster._gdal import GDAL_DEFAULTS, carried_options, read_options
+from cbmcube.cluster._install import install_on_workers
 from cbmcube.cluster._local import local_cluster
+from cbmcube.cluster._process import request_headers
+from cbmcube.cluster._signing import signed
 from cbmcube.cluster._versions import show_versions, versions
+from cbmcube.cluster._vsi import forget_reads
 
-__all__ = ["GDAL_DEFAULTS", "local_cluster", "show_versions", "versions"]
+__all__ = [
+    "GDAL_DEFAULTS",
+    "ClusterReport",
+    "Difference",
+    "PreparedWorkers",
+    "S3Access",
+    "WorkerEnvironment",
+    "carried_options",
+    "check_cluster",
+    "forget_reads",
+    "install_on_workers",
+    "local_cluster",
+    "prepare_workers",
+    "read_options",
+    "request_headers",
+    "show_versions",
+    "signed",
+    "versions",
+    "worker_environment",
+]

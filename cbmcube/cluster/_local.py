@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from distributed import Client, LocalCluster
 
-from cbmcube.cluster._gdal import worker_environment
+from cbmcube.cluster._access import S3Access
+from cbmcube.cluster._environment import WorkerEnvironment
+from cbmcube.cluster._gdal import GDAL_DEFAULTS, checked_environment
+from cbmcube.cluster._signing import Signer
 from cbmcube.exceptions import OptionError
 
 
@@ -19,6 +22,9 @@ def local_cluster(
     memory_limit: str | float | None = "auto",
     dashboard: bool = True,
     env: Mapping[str, str] | None = None,
+    s3: S3Access | Sequence[S3Access] = (),
+    bearer: Mapping[str, str] | None = None,
+    signer: Signer | None = None,
 ) -> Iterator[Client]:
     """Run a Dask cluster of processes on this computer inside a ``with`` block.
 
@@ -40,7 +46,10 @@ def local_cluster(
         (``pip install 'cbmcube[dashboard]'``); without bokeh, the page says so.
     env
         Environment variables of the workers, added to `cbmcube.cluster.GDAL_DEFAULTS`; of
-        equal names, these win. Credentials belong here and not in a task graph.
+        equal names, these win. The workers start with them.
+    s3, bearer, signer
+        Keys, tokens and what signs addresses, as in `prepare_workers`: they belong here and not
+        in a task graph.
 
     Yields
     ------
@@ -51,7 +60,7 @@ def local_cluster(
     Raises
     ------
     OptionError
-        `workers` or `threads_per_worker` is less than 1, or a value of `env` is not text.
+        `workers` or `threads_per_worker` is less than 1, or another value has a wrong form.
 
     Examples
     --------
@@ -62,7 +71,8 @@ def local_cluster(
     """
     _check_positive("workers", workers)
     _check_positive("threads_per_worker", threads_per_worker)
-    environment = worker_environment(env)
+    plugin = WorkerEnvironment(s3=s3, bearer=bearer, signer=signer)
+    environment = {**GDAL_DEFAULTS, **checked_environment(env)}
     with (
         LocalCluster(
             n_workers=workers,
@@ -77,6 +87,7 @@ def local_cluster(
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.register_plugin(plugin)
         yield client
 
 

@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TextIO
 
 from cbmcube._version import __version__
+from cbmcube.cluster._probe import ABSENT
 
-_PACKAGES = (
+PACKAGES = (
     "numpy",
     "pandas",
     "xarray",
@@ -32,7 +33,7 @@ _PACKAGES = (
     "zarr",
     "xvec",
 )
-_ABSENT = "not installed"
+"""What the numbers depend on."""
 
 
 def versions() -> dict[str, str]:
@@ -56,7 +57,7 @@ def versions() -> dict[str, str]:
         "cbmcube": __version__,
         "GDAL": _gdal("rasterio"),
         "GDAL of pyogrio": _gdal("pyogrio"),
-        **{name: _installed(name) for name in _PACKAGES},
+        **{name: _installed(name) for name in PACKAGES},
     }
 
 
@@ -87,7 +88,7 @@ def _installed(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return _ABSENT
+        return ABSENT
 
 
 def _gdal(package: str) -> str:
@@ -95,4 +96,4 @@ def _gdal(package: str) -> str:
         # The wheels carry GDAL within them, so that only the module knows its version.
         return str(import_module(package).__gdal_version__)
     except ImportError:
-        return _ABSENT
+        return ABSENT

@@ -131,6 +131,36 @@ def one_nodata(band: Band, numbers: Mapping[str, float]) -> float:
     return next(iter(numbers.values()))
 
 
+def require_no_guess(band: Band, stated: Mapping[str, float], assumed: Mapping[str, float]) -> None:
+    """Refuse to assume a number for some items while others state another one.
+
+    Each item alone would be read by its own number. But an item that states none among
+    items that do has most likely lost it, and its empty pixels would become values.
+
+    Parameters
+    ----------
+    band
+        The band.
+    stated, assumed
+        Number of each item, by id: of those that state one, and of the rest.
+
+    Raises
+    ------
+    BadItemError
+        If an assumed number is none of the stated ones.
+    """
+    for item, number in assumed.items():
+        other = next((name for name, own in stated.items() if str(own) != str(number)), None)
+        if other is not None:
+            raise BadItemError(
+                f"item {item!r} does not state which number of band {band.name} means no data, "
+                "and what others state is not what is usual",
+                given=f"{other}: {stated[other]:g}; {item}: none, usually {number:g}",
+                allowed="one number for all items, or a statement by each",
+                hint="leave this item out, or mend it",
+            )
+
+
 def can_hold(dtype: np.dtype[Any], number: float) -> bool:
     """Return whether stored numbers of a type can be `number`; floats are, or round to it."""
     if dtype.kind == "f":

@@ -18,7 +18,13 @@ from odc.loader import (
 
 from cbmcube.catalog import Acquisition
 from cbmcube.cube._blocks import Blocks, BlockSize
-from cbmcube.cube._nodata import nodata_number, one_nodata, stored_dtype
+from cbmcube.cube._nodata import (
+    nodata_number,
+    one_nodata,
+    require_no_guess,
+    stated_number,
+    stored_dtype,
+)
 from cbmcube.cube._order import OnError, ReadOrder
 from cbmcube.cube._planes import time_coords
 from cbmcube.cube._radiometry import Radiometry, decide
@@ -102,7 +108,21 @@ def _orders(sources: Sequence[Source], wish: Wish) -> dict[tuple[str, str], Read
             else decide(source.item, source.key, source.band, source.profile, wish.offset),
             on_error=wish.on_error,
         )
+    _require_no_guess(sources, orders)
     return orders
+
+
+def _require_no_guess(
+    sources: Sequence[Source], orders: Mapping[tuple[str, str], ReadOrder]
+) -> None:
+    numbers: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    bands = {source.band.name: source.band for source in sources}
+    for source in sources:
+        known = stated_number(source.item, source.key, "nodata") is not None
+        found = numbers.setdefault(source.band.name, ({}, {}))[0 if known else 1]
+        found[source.item.id] = orders[source.item.id, source.band.name].nodata
+    for name, (told, assumed) in numbers.items():
+        require_no_guess(bands[name], told, assumed)
 
 
 def _require_linear(grid: CubeGrid, orders: Mapping[tuple[str, str], ReadOrder]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -35,6 +34,10 @@ RETRY_DELAY = 1.0
 
 _LOG = logging.getLogger(__name__)
 protect_logs()
+
+_REMEMBERED = 4096
+_logged: set[tuple[str, str]] = set()
+"""Items and assets whose failure this process has logged."""
 
 Block = tuple[tuple[slice, slice], NDArray[Any]]
 
@@ -70,7 +73,7 @@ class CardReader:
         if failure is not None:
             if self._order.on_error == "raise":
                 raise failure
-            _log_once(self._order.item, self._order.asset, str(failure))
+            _log_once(self._order, failure)
             roi, values = self._marked(cfg, dst_geobox)
         if dst is not None:
             dst[roi] = values
@@ -118,7 +121,11 @@ class CardDriver(_RasterioDriver):  # type: ignore[misc]  # a class found at run
     """odc-loader's rasterio driver with `CardReader` as its reader."""
 
     def open(self, src: RasterSource, ctx: Any) -> CardReader:  # noqa: ARG002  # holds nothing
-        """Return a reader of `src`, whose address `ReadOrder.attach` made; opens nothing."""
+        """Return a reader of `src`; opens nothing.
+
+        Its address is one that `ReadOrder.attach` made. Its geobox is the grid that the item
+        states, against which the file is held; without one, nothing is.
+        """
         return CardReader(src)
 
 
@@ -201,6 +208,11 @@ def _warp(
     return numbers, nodata
 
 
-@lru_cache(maxsize=4096)
-def _log_once(item: str, asset: str, text: str) -> None:  # noqa: ARG001  # the key of the cache
-    _LOG.warning("%s", text)
+def _log_once(order: ReadOrder, failure: ReadError) -> None:
+    """Log in one line, for all blocks of a file, that it could not be read."""
+    key = (order.item, order.asset)
+    if key not in _logged:
+        if len(_logged) >= _REMEMBERED:
+            _logged.clear()
+        _logged.add(key)
+        _LOG.warning("%s", "; ".join(line.strip() for line in str(failure).splitlines()))

@@ -1,9 +1,10 @@
-"""What was left out: of a search, and of a vector cube."""
+"""What was left out: of a search, of parcels, and of a vector cube."""
 
 from __future__ import annotations
 
 from typing import overload
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pystac
@@ -11,25 +12,31 @@ import xarray as xr
 
 from cbmcube import catalog
 from cbmcube.catalog import SearchReport
+from cbmcube.parcels import ParcelsReport, parcels_report
 
 
 @overload
 def report(found: pystac.ItemCollection) -> SearchReport: ...
 @overload
+def report(found: gpd.GeoDataFrame) -> ParcelsReport: ...
+@overload
 def report(found: xr.Dataset) -> pd.DataFrame: ...
-def report(found: pystac.ItemCollection | xr.Dataset) -> SearchReport | pd.DataFrame:
-    """Say what was left out: of a search, or of a vector cube.
+def report(
+    found: pystac.ItemCollection | gpd.GeoDataFrame | xr.Dataset,
+) -> SearchReport | ParcelsReport | pd.DataFrame:
+    """Say what was left out: of a search, of a set of parcels, or of a vector cube.
 
     Parameters
     ----------
     found
-        What `search` returned, or what `reduce_parcels` returned.
+        What `search`, `read_parcels`, `prepare_parcels` or `reduce_parcels` returned.
 
     Returns
     -------
-    SearchReport or pandas.DataFrame
-        Of items: what was found, dropped and why. Of a vector cube: the acquisitions of
-        which pixels could not be read, as `cbmcube.observations.read_failures` lists them.
+    SearchReport, ParcelsReport or pandas.DataFrame
+        Of items: what was found, dropped and why. Of parcels: what was repaired and what is
+        doubtful. Of a vector cube: the acquisitions of which pixels could not be read, as
+        `cbmcube.observations.read_failures` lists them.
 
     Examples
     --------
@@ -38,7 +45,11 @@ def report(found: pystac.ItemCollection | xr.Dataset) -> SearchReport | pd.DataF
     >>> len(cbm.report(items).dropped)
     1
     """
-    return read_failures(found) if isinstance(found, xr.Dataset) else catalog.report(found)
+    if isinstance(found, xr.Dataset):
+        return read_failures(found)
+    if isinstance(found, gpd.GeoDataFrame):
+        return parcels_report(found)
+    return catalog.report(found)
 
 
 def read_failures(stats: xr.Dataset) -> pd.DataFrame:

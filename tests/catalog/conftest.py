@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -223,3 +228,45 @@ def stub_api() -> Iterator[Callable[..., StubApi]]:
     """Start servers that send what they are told, whatever they are asked."""
     with contextlib.ExitStack() as stack:
         yield lambda *pages: stack.enter_context(serve_stub(StubApi(list(pages))))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A STAC API in a process of its own, and what it was asked."""
+
+    url: str
+    log: Path
+
+    def asked(self, method: str = "POST") -> list[dict]:
+        """Requests in order."""
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        return [one for one in map(json.loads, lines) if one["method"] == method]
+
+
+@contextlib.contextmanager
+def run_server(folder: Path, settings: dict) -> Iterator[Server]:
+    folder.mkdir()
+    paths = folder / "settings.json", folder / "log.ndjson"
+    paths[0].write_text(json.dumps(settings), encoding="utf-8")
+    script = Path(__file__).with_name("server.py")
+    command = [sys.executable, "-I", str(script), *map(str, paths)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            port = int(process.stdout.readline())
+            yield Server(f"http://127.0.0.1:{port}", paths[1])
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@pytest.fixture
+def serve(tmp_path) -> Iterator[Callable[..., Server]]:
+    """Start STAC APIs, each with its items and its faults."""
+    with contextlib.ExitStack() as stack:
+        numbers = itertools.count()
+
+        def start(items: list[dict], **settings: object) -> Server:
+            folder = tmp_path / f"server-{next(numbers)}"
+            return stack.enter_context(run_server(folder, {"items": items, **settings}))
+
+        yield start

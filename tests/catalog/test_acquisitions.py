@@ -20,6 +20,7 @@ def radar(name: str, moment: datetime, state="ascending", orbit=44, platform="se
     return pystac.Item(name, None, None, moment, facts)
 
 
+@pytest.mark.trap("T14")
 def test_two_passes_of_a_day_stay_two():
     morning = radar("d", NOON.replace(hour=5, minute=40), "descending", 66)
     evening = radar("a", NOON.replace(hour=17, minute=10))
@@ -74,6 +75,7 @@ def test_pairs_share_their_reference_pass_not_its_day():
     assert found[0].id == "sentinel-1a_R044_ascending_20240305T235900_from20240222T235900"
 
 
+@pytest.mark.trap("T14")
 @pytest.mark.realdata
 def test_an_orbit_that_turns_gives_two(realdata):
     path = realdata / "stac-items" / "stac.eodc.eu__SENTINEL1_GRD.json"
@@ -142,3 +144,24 @@ def test_two_datatakes_are_two_acquisitions():
     takes = ("GS2A_20240305T101021_045678_N05.10", "GS2A_20240305T101521_045678_N05.10")
     items = [nameless(take, 0, s2__datatake_id=take) for take in takes]
     assert len(group_acquisitions(items)) == 2
+
+
+@pytest.mark.trap("T7")
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["ascending", "descending"], "descending"),
+        (["ascending", "ascending", "descending"], "ascending"),
+        (["descending", None], "descending"),
+        ([None, None], None),
+    ],
+)
+def test_a_datatake_has_one_direction(states, expected):
+    take = "GS2A_20240305T101021_045678_N05.10"
+    items = [
+        nameless(f"{n}", 0, sat__orbit_state=state, s2__datatake_id=take)
+        for n, state in enumerate(states)
+    ]
+    [found] = group_acquisitions(items)
+    assert found.orbit_state == expected
+    assert len(found.items) == len(states)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pystac_client
 import pytest
 import shapely
@@ -118,6 +119,7 @@ def test_items_elsewhere_and_of_another_time_are_dropped_and_counted(stub_api, s
     }
 
 
+@pytest.mark.trap("T4")
 @pytest.mark.realdata
 def test_no_scene_of_north_america_lies_in_europe(realdata, stub_api):
     frozen = open_catalog(realdata / "stac-items" / "stac.eodc.eu__SENTINEL1_GRD.json")
@@ -136,16 +138,32 @@ def test_a_server_without_sense_of_place_is_not_read_to_the_end(stub_api, make_i
     assert len(api.requests) == 2
 
 
-def test_what_only_meets_the_hull_is_no_match(stub_api, make_item):
-    corners = [shapely.Point(x, y).buffer(0.1, quad_segs=80) for x, y in [(11, 48), (15, 52)]]
+def test_what_only_meets_the_outline_is_no_match(stub_api, make_item):
+    """Two discs of a detailed edge; the second item lies in the corner of the first one's box."""
+    discs = [shapely.Point(x, y).buffer(0.1, quad_segs=80) for x, y in [(11, 48), (15, 52)]]
     inside = make_item("inside", "2024-03-05T10:00:00Z", bounds=(10.9, 47.9, 11, 48))
-    between = make_item("between", "2024-03-06T10:00:00Z", bounds=(12.9, 49.9, 13.1, 50.1))
-    api = stub_api([inside, between])
-    found = search(open_catalog(api.url), cbm.CARD_2A, aoi=shapely.MultiPolygon(corners))
+    corner = make_item("corner", "2024-03-06T10:00:00Z", bounds=(11.09, 48.09, 11.095, 48.095))
+    api = stub_api([inside, corner])
+    found = search(open_catalog(api.url), cbm.CARD_2A, aoi=shapely.MultiPolygon(discs))
     assert ids(found) == ["inside"]
     assert report(found).dropped == ()
     sent = shapely.geometry.shape(api.requests[0]["filter"]["args"][1]["args"][1])
-    assert sent.intersects(shapely.Point(13, 50))
+    assert sent.intersects(shapely.geometry.shape(corner["geometry"]))
+    assert not sent.intersects(shapely.Point(13, 50))
+
+
+def test_an_area_of_many_shapes_is_several_searches_and_one_result(stub_api, make_item):
+    """The server sends every item each time; each counts once, and none as a repeat."""
+    xy = np.random.default_rng(4).uniform((-10, 36), (30, 70), (700, 2))
+    area = shapely.MultiPoint(xy)
+    items = [make_item(f"i{n}", bounds=(*xy[n], *(xy[n] + 1))) for n in range(5)]
+    api = stub_api(items)
+    found = search(open_catalog(api.url), cbm.CARD_2A, aoi=area)
+    assert sorted(ids(found)) == ["i0", "i1", "i2", "i3", "i4"]
+    assert report(found).facts.repeated == 0
+    assert len(api.requests) > 1
+    shapes = [shapely.geometry.shape(body["filter"]["args"][1]["args"][1]) for body in api.requests]
+    assert shapely.covers(shapely.union_all(shapes), area)
 
 
 def test_pages_are_followed_and_repeats_merged(stub_api, season):

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cbmcube as cbm
-from cbmcube.catalog import AccessPolicy, freeze, open_catalog, report, search
+from cbmcube.catalog import (
+    AccessPolicy,
+    fingerprint,
+    freeze,
+    item_changes,
+    open_catalog,
+    report,
+    search,
+)
 from cbmcube.exceptions import CatalogError
 
 
@@ -90,6 +98,76 @@ def test_other_libraries_read_the_table(season, write, tmp_path):
     path = freeze(search(open_catalog(write(season))), tmp_path / "x.parquet")
     items = stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path))
     assert [item["id"] for item in items] == [item["id"] for item in season]
+
+
+@pytest.mark.trap("T31")
+@pytest.mark.parametrize("name", ["x.json", "x.parquet"])
+def test_what_identifies_files_survives(season, write, tmp_path, name):
+    """Ids, versions, times of change and checksums are read back, and changes are named."""
+    for number, item in enumerate(season):
+        item["properties"] |= {"updated": f"2024-09-0{number + 1}T00:00:00Z", "version": "1"}
+        item["assets"]["B04"] |= {"file:checksum": f"1220{number:064x}", "file:size": number}
+    found = search(open_catalog(write(season)), cbm.CARD_2A)
+    again = search(open_catalog(freeze(found, tmp_path / name)))
+    assert item_changes(found, again).empty
+    table = report(again).to_frame("items")
+    assert list(table["id"]) == [item["id"] for item in season]
+    assert list(table["updated"]) == [item["properties"]["updated"] for item in season]
+    assert set(table["version"]) == {"1"}
+    assert list(table["baseline"]) == ["05.10"] * 9
+    assert table["fingerprint"].nunique() == 9
+    sizes = [item.assets["B04"].extra_fields["file:size"] for item in again]
+    assert sizes == list(range(9))
+    again.items[0].properties["updated"] = "2025-01-01T00:00:00Z"
+    again.items[1].assets["B04"].extra_fields["file:checksum"] = "1220ff"
+    gone = again.items.pop()
+    changes = item_changes(found, again).set_index("id")
+    assert dict(changes["change"]) == {
+        season[0]["id"]: "changed",
+        season[1]["id"]: "changed",
+        gone.id: "removed",
+    }
+    assert changes.loc[season[0]["id"], "fields"] == "updated"
+    assert changes.loc[season[1]["id"], "fields"] == "B04.file:checksum"
+    assert list(item_changes([], found)["change"]) == ["added"] * 9
+
+
+SIGNED = [
+    ("https://e.com/a.tif?sv=2024&se=2025-01-01&sp=r&sig=SECRET%3D&sr=c&skoid=1", ""),
+    ("https://e.com/a.tif?X-Amz-Signature=SECRET&X-Amz-Expires=600&versionId=3", "?versionId=3"),
+    ("https://e.com/a.tif?Expires=1&Signature=SECRET&Key-Pair-Id=K", ""),
+    ("https://e.com/a.tif?file=a%2Fb&token=SECRET&level=2", "?file=a%2Fb&level=2"),
+    ("https://e.com/a.tif?api_key=SECRET", ""),
+    ("https://e.com/a.tif?service=a&step=1", "?service=a&step=1"),
+]
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.parquet"])
+@pytest.mark.parametrize(("href", "kept"), SIGNED)
+def test_no_signature_is_stored(make_item, tmp_path, name, href, kept):
+    item = pystac.Item.from_dict(make_item("a", assets=("B04",)))
+    item.assets["B04"].href = href
+    item.assets["B04"].extra_fields["alternate"] = {"mirror": {"href": href}}
+    path = freeze(pystac.ItemCollection([item]), tmp_path / name)
+    assert b"SECRET" not in path.read_bytes()
+    [again] = open_catalog(path).features
+    asset = again.json["assets"]["B04"]
+    assert asset["href"] == asset["alternate"]["mirror"]["href"] == f"https://e.com/a.tif{kept}"
+    assert item.assets["B04"].href == href
+    item.set_self_href(str(tmp_path / "item.json"))  # hrefs are then made absolute by pystac
+    assert b"SECRET" not in freeze(pystac.ItemCollection([item]), path).read_bytes()
+
+
+def test_a_copy_elsewhere_has_the_same_fingerprint(season):
+    item = pystac.Item.from_dict(season[0])
+    before = fingerprint(item)
+    for asset in item.assets.values():
+        asset.href += "?sig=secret"
+        asset.extra_fields["alternate"] = {"local": {"href": "/data"}}
+    item.set_self_href("https://elsewhere.example.com/item")
+    assert fingerprint(item) == before
+    item.assets["B04"].extra_fields["raster:offset"] = -0.1
+    assert fingerprint(item) != before
 
 
 @pytest.mark.realdata

@@ -24,30 +24,145 @@ def real_item(realdata, name: str, number: int = 0) -> pystac.Item:
     return pystac.Item.from_dict(content, migrate=False)
 
 
-# platform, tile, baseline, relative orbit, orbit state: read from the files by eye
+def stamp(text: str | None) -> datetime | None:
+    return text and datetime.fromisoformat(f"{text}+00:00")
+
+
+# of the first item of each file, read by eye: platform, tile, baseline, relative orbit, orbit
+# state, datatake, datastrip, generation
 RECORDS = [
-    ("*_v0__sentinel-s2-l2a-cogs", 0, ("sentinel-2a", "44NML", "02.14", 76, None)),
-    ("*element84.com_v1__sentinel-2-l2a", 0, ("sentinel-2b", "20EPT", "05.11", 95, None)),
-    ("*sentinel-2-l1c", 0, ("sentinel-2b", "20EPT", "05.11", 95, None)),
-    ("planetary*sentinel-2-l2a", 0, ("sentinel-2a", "60VUK", "02.12", 116, "descending")),
-    ("stac.dataspace*sentinel-2-l2a", 0, ("sentinel-2b", "32TNT", "05.00", 65, "descending")),
-    ("geodes*", 0, ("sentinel-2a", "14ULD", "05.11", 141, "descending")),
-    ("resto*", 0, ("sentinel-2b", "29SPA", "02.09", 137, None)),
-    ("stac.eodc.eu__from_notebooks", 2, ("sentinel-2a", "38NKK", "05.10", 6, "descending")),
-    ("stac.eodc.eu__SENTINEL1_GRD", 0, ("sentinel-1a", None, None, 158, "descending")),
-    ("planetary*sentinel-1-rtc", 0, ("sentinel-1a", None, None, 80, "descending")),
-    ("www.indigoag*", 0, ("sentinel-1a", "17RMJ", None, 121, "ascending")),
+    (
+        "*_v0__sentinel-s2-l2a-cogs",
+        ("sentinel-2a", "44NML", "02.14", 76, None),
+        ("2020-12-18T05:06:01", None, "2020-12-18T06:17:23"),
+    ),
+    (
+        "sentinel-s__*",
+        ("sentinel-2a", "28QCH", "02.14", 123, None),
+        ("2020-07-14T11:52:21", None, "2020-07-14T19:13:10"),
+    ),
+    (
+        "*element84.com_v1__sentinel-2-l2a",
+        ("sentinel-2b", "20EPT", "05.11", 95, None),
+        ("2025-07-31T13:19:09", "2025-07-31T13:19:05", "2025-07-31T14:39:19"),
+    ),
+    (
+        "*sentinel-2-c1-l2a",
+        ("sentinel-2b", "20EPT", "05.11", 95, None),
+        ("2025-07-31T13:19:09", "2025-07-31T13:19:05", "2025-07-31T14:39:19"),
+    ),
+    (
+        "*sentinel-2-l1c",
+        ("sentinel-2b", "20EPT", "05.11", 95, None),
+        ("2025-07-31T13:19:09", "2025-07-31T13:19:05", "2025-07-31T14:35:30"),
+    ),
+    (
+        "planetary*sentinel-2-l2a",
+        ("sentinel-2a", "60VUK", "02.12", 116, "descending"),
+        ("2019-01-01T00:00:01", "2018-12-31T23:59:57", "2020-10-07T21:46:52.987"),
+    ),
+    (
+        "stac.dataspace*sentinel-2-l2a",
+        ("sentinel-2b", "32TNT", "05.00", 65, "descending"),
+        ("2020-07-05T10:15:59", "2020-07-05T10:19:17", "2023-05-30T17:59:12"),
+    ),
+    (
+        "geodes*",
+        ("sentinel-2a", "14ULD", "05.11", 141, "descending"),
+        ("2025-04-02T17:57:41", None, None),
+    ),
+    (
+        "resto*",
+        ("sentinel-2b", "29SPA", "02.09", 137, None),
+        ("2020-12-27T11:13:59", None, "2020-12-27T12:21:28"),
+    ),
+    (
+        "stac.eodc.eu__from_notebooks",
+        ("sentinel-2b", "33UXP", "05.10", 122, "descending"),
+        ("2024-01-20T10:02:39", "2024-01-20T10:02:35", "2024-01-20T10:49:42"),
+    ),
+    (
+        "stac.eodc.eu__SENTINEL1_GRD",
+        ("sentinel-1a", None, None, 158, "descending"),
+        (None, None, "2024-03-09T15:00:19"),
+    ),
+    (
+        "*element84.com_v1__sentinel-1-grd",
+        ("sentinel-1a", None, None, 56, "ascending"),
+        (None, None, "2025-07-31T14:45:26"),
+    ),
+    (
+        "*dev*sentinel-1-grd",
+        ("sentinel-1a", None, None, 56, "ascending"),
+        (None, None, None),
+    ),
+    (
+        "planetary*sentinel-1-grd",
+        ("sentinel-1a", None, None, 111, "ascending"),
+        (None, None, None),
+    ),
+    (
+        "planetary*sentinel-1-rtc",
+        ("sentinel-1a", None, None, 80, "descending"),
+        (None, None, None),
+    ),
+    ("scihub*None", ("sentinel-1a", None, None, 119, "descending"), (None, None, None)),
+    (
+        "scihub*sentinel1-grd",
+        ("sentinel-1a", None, None, 20, "descending"),
+        (None, None, "2022-11-30T07:19:57"),
+    ),
+    (
+        "scihub*sentinel1-slc",
+        ("sentinel-1a", None, None, 25, "descending"),
+        (None, None, "2014-10-31T20:34:21"),
+    ),
+    ("www.indigoag*", ("sentinel-1a", "17RMJ", None, 121, "ascending"), (None, None, None)),
+    ("*global-mosaics", (None, "31SDV", None, None, None), (None, None, None)),
+    ("*eurac*", (None, None, None, None, None), (None, None, None)),
+    ("*vito*", (None, None, None, None, None), (None, None, None)),
 ]
 
 
+@pytest.mark.trap("T8")
 @pytest.mark.realdata
-@pytest.mark.parametrize(("name", "number", "expected"), RECORDS)
-def test_spellings_of_providers(realdata, name, number, expected):
-    who = identify(real_item(realdata, name, number))
-    found = (who.platform, who.tile, who.baseline, who.relative_orbit, who.orbit_state)
-    assert found == expected
+@pytest.mark.parametrize(("name", "facts", "times"), RECORDS)
+def test_spellings_of_providers(realdata, name, facts, times):
+    platform, tile, baseline, orbit, state = facts
+    assert identify(real_item(realdata, name)) == Identity(
+        platform, tile, *map(stamp, times[:2]), baseline, stamp(times[2]), orbit, state, None
+    )
 
 
+@pytest.mark.realdata
+def test_no_file_is_forgotten(realdata):
+    folder = realdata / "stac-items"
+    assert {p for name, *_ in RECORDS for p in folder.glob(f"{name}.json")} == set(
+        folder.glob("*.json")
+    )
+
+
+@pytest.mark.trap("T8")
+@pytest.mark.realdata
+def test_an_id_that_carries_the_datastrip(realdata):
+    """The item's id says 07:34, its time 07:16, which is the start of the datatake."""
+    item = real_item(realdata, "stac.eodc.eu__from_notebooks", 2)
+    who = identify(item)
+    assert (who.platform, who.tile, who.baseline) == ("sentinel-2a", "38NKK", "05.10")
+    assert who.datatake_time == utc(2024, 3, 17, 7, 16, 31)
+    assert who.datastrip_time == utc(2024, 3, 17, 7, 34, 12)
+
+
+@pytest.mark.trap("T17")
+@pytest.mark.realdata
+def test_a_processing_date_is_no_sensing_time(realdata):
+    """One provider writes the day after into ``datetime``."""
+    item = real_item(realdata, "geodes*")
+    assert item.datetime.date().isoformat() == "2025-04-03"
+    assert item_time(item) == utc(2025, 4, 2, 17, 57, 41, 24000)
+
+
+@pytest.mark.trap("T17")
 @pytest.mark.realdata
 def test_one_scene_in_two_collections_has_one_identity(realdata):
     first = identify(real_item(realdata, "*element84.com_v1__sentinel-2-l2a"))

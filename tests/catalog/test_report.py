@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbmcube.catalog import group_acquisitions, report
+from cbmcube.catalog._facts import REPORT_KEY, Dropped, Facts
 from cbmcube.catalog._gaps import find_gaps
 from cbmcube.catalog._period import Period, parse_period
-from cbmcube.catalog._report import REPORT_KEY, Dropped, Facts
 from cbmcube.exceptions import CatalogError, OptionError
 
 FIRST = datetime(2024, 3, 5, 10, 10, 21, tzinfo=UTC)
@@ -126,8 +126,23 @@ def test_tables():
     assert list(dropped["id"]) == ["old", "<b>"]
     assert list(dropped["kept"].fillna("")) == ["new", ""]
     assert report(pystac.ItemCollection([])).to_frame().empty
-    with pytest.raises(OptionError, match="acquisitions, dropped"):
+    with pytest.raises(OptionError, match="acquisitions, items, dropped"):
         found.to_frame("gaps")
+
+
+def test_many_tiles_fit_a_line():
+    items = [
+        pystac.Item(f"{n}", None, None, FIRST, {"grid:code": f"MGRS-32UP{chr(65 + n)}"})
+        for n in range(15)
+    ]
+    found = report(pystac.ItemCollection(items))
+    assert len(found.tiles) == 15
+    assert "32UPJ: 1, … and 5 more" in repr(found)
+
+
+def test_the_span_of_what_was_found():
+    assert "2 items, 2 acquisitions, 2024-03-05 to 2024-03-25" in repr(report(collection()))
+    assert "kept      0 items, 0 acquisitions" in repr(report(pystac.ItemCollection([])))
 
 
 def test_a_capped_search_judges_no_gaps():

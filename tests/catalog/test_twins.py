@@ -10,7 +10,7 @@ import pystac
 import pytest
 import stac_geoparquet.arrow
 
-from cbmcube.catalog import Dropped
+from cbmcube.catalog import Dropped, group_acquisitions
 from cbmcube.catalog._twins import drop_twins
 
 DAY = datetime(2021, 8, 5, 10, 10, 21, tzinfo=UTC)
@@ -25,6 +25,7 @@ def run(*items: dict):
     return sorted(item.id for item in kept), dropped
 
 
+@pytest.mark.trap("T6")
 def test_the_latest_version_stays_in_every_order(make_scene):
     old = make_scene(DAY, baseline="03.01")
     new = make_scene(DAY, baseline="05.00", made=DAY + timedelta(days=500))
@@ -101,6 +102,7 @@ def test_items_that_name_no_platform_are_not_twins(make_item):
     assert run(make_item("a"), make_item("b")) == (["a", "b"], [])
 
 
+@pytest.mark.trap("T7")
 @pytest.mark.realdata
 def test_the_halves_of_a_real_tile_stay(realdata):
     path = realdata / "stac-items" / "planetarycomputer__100-sentinel-2-items.parquet"
@@ -109,3 +111,73 @@ def test_the_halves_of_a_real_tile_stay(realdata):
     assert len(kept) == len(items) == 100
     assert dropped == []
     assert sum("T13TDE" in name and "20240530T174909" in name for name in kept) == 2
+
+
+@pytest.mark.trap("T6")
+def test_two_receiving_stations_saw_one_scene(make_scene):
+    """The ids of the datastrips differ in station and reception, not in sensing time."""
+    stations = [make_scene(DAY), make_scene(DAY, made=DAY + timedelta(hours=1))]
+    for scene, station in zip(stations, ("SGS_", "MTI_"), strict=True):
+        scene["id"] += station
+        strip = scene["properties"]["s2:datastrip_id"].replace("2APS", station)
+        scene["properties"]["s2:datastrip_id"] = strip
+    kept, [dropped] = run(*stations)
+    assert kept == [stations[0]["id"]]  # made four hours after sensing, the other after one
+    assert dropped.reason == "reprocessed twin"
+
+
+@pytest.mark.trap("T6")
+def test_baselines_in_datatake_ids_do_not_part_twins(make_scene):
+    pair = [make_scene(DAY, baseline="03.01"), make_scene(DAY, baseline="05.10", made=DAY)]
+    takes = {scene["properties"]["s2:datatake_id"] for scene in pair}
+    assert len(takes) == 2
+    assert len(run(*pair)[0]) == 1
+
+
+def test_of_equals_the_product_s_first_collection_stays(make_scene):
+    """One scene in two collections that spell one product, made at the same moment."""
+    pair = [make_scene(DAY), make_scene(DAY)]
+    for scene, name in zip(pair, ("first", "second"), strict=True):
+        scene |= {"id": f"{name}-scene", "collection": name}
+    items = [pystac.Item.from_dict(scene) for scene in pair]
+    for liked in ("first", "second"):
+        kept, [dropped] = drop_twins(
+            items, lambda _: "product", lambda item, liked=liked: int(item.collection_id == liked)
+        )
+        assert [item.collection_id for item in kept] == [liked]
+        assert dropped.kept == f"{liked}-scene"
+
+
+@pytest.mark.parametrize(("share", "number"), [(0.89, 2), (0.91, 1)])
+@pytest.mark.trap("T7")
+def test_footprints_decide_where_no_datastrip_is_named(make_scene, share, number):
+    """Just below and just above nine tenths of common over joint ground."""
+    whole, part = make_scene(DAY), make_scene(DAY, baseline="05.00")
+    for scene in (whole, part):
+        del scene["properties"]["s2:datastrip_id"]
+    ring = part["geometry"]["coordinates"][0]
+    part["geometry"]["coordinates"] = [[[11 + (x - 11) * share, y] for x, y in ring]]
+    kept, dropped = run(whole, part)
+    assert len(kept) == number
+    assert all("no datastrip is named" in one.reason for one in dropped)
+
+
+@pytest.mark.trap("T7")
+@pytest.mark.realdata
+def test_the_halves_of_a_real_tile_are_one_acquisition(realdata):
+    path = realdata / "stac-items" / "planetarycomputer__100-sentinel-2-items.parquet"
+    dicts = stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path))
+    found = group_acquisitions(map(pystac.Item.from_dict, dicts))
+    names = [{item.id for item in one.items} for one in found]
+    halves = {
+        "S2B_MSIL2A_20240530T174909_R141_T13TDE_20240531T000206",
+        "S2B_MSIL2A_20240530T174909_R141_T13TDE_20240530T231838",
+    }
+    assert sum(halves <= one for one in names) == 1
+    assert sum(len(one) for one in names) == 100
+
+
+def test_a_direction_that_is_stated_wrongly_parts_no_twins(make_scene):
+    pair = [make_scene(DAY), make_scene(DAY, baseline="05.00", made=DAY)]
+    pair[1]["properties"]["sat:orbit_state"] = "ascending"
+    assert len(run(*pair)[0]) == 1

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from cbmcube.cluster import GDAL_DEFAULTS, local_cluster
-from cbmcube.cluster._gdal import worker_environment
+from cbmcube.cluster import local_cluster
 from cbmcube.exceptions import OptionError
 
 
@@ -91,22 +90,3 @@ def test_an_error_in_the_block_closes_everything_and_comes_out():
 def test_refuses_no_workers(options):
     with pytest.raises(OptionError, match="at least 1"), local_cluster(**options):
         pass
-
-
-def test_the_environment():
-    assert worker_environment(None) == dict(GDAL_DEFAULTS)
-    merged = worker_environment({"GDAL_HTTP_TIMEOUT": "30", "AWS_REGION": "eu"})
-    assert merged["GDAL_HTTP_TIMEOUT"] == "30"
-    assert merged["AWS_REGION"] == "eu"
-    assert set(merged) == {*GDAL_DEFAULTS, "AWS_REGION"}
-
-
-def test_the_environment_must_be_text_and_no_value_is_told():
-    with pytest.raises(OptionError, match="TOKEN") as caught:
-        worker_environment({"TOKEN": 123456})
-    assert "123456" not in str(caught.value)
-
-
-def test_the_defaults_cannot_be_changed():
-    with pytest.raises(TypeError):
-        GDAL_DEFAULTS["GDAL_HTTP_TIMEOUT"] = "1"

@@ -19,7 +19,7 @@ def test_the_versions_are_those_of_the_modules():
 
 
 def test_what_is_absent_is_said(monkeypatch):
-    monkeypatch.setattr(_versions, "_PACKAGES", ("numpy", "no-such-package-anywhere"))
+    monkeypatch.setattr(_versions, "PACKAGES", ("numpy", "no-such-package-anywhere"))
     assert versions()["no-such-package-anywhere"] == "not installed"
     assert _versions._gdal("no_such_package_anywhere") == "not installed"
 
@@ -27,7 +27,7 @@ def test_what_is_absent_is_said(monkeypatch):
 def test_every_package_named_is_a_dependency_or_comes_with_one():
     requirements = importlib.metadata.requires("cbmcube")
     named = {text.split(">")[0].split("[")[0].strip() for text in requirements}
-    assert set(_versions._PACKAGES) - named <= {"pyogrio"}
+    assert set(_versions.PACKAGES) - named <= {"pyogrio"}
 
 
 def test_shown_as_a_table(capsys):

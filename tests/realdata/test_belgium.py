@@ -107,13 +107,24 @@ def test_the_declared_nodata_wins_over_the_products(catalogue, source, reflectan
     assert zeros == 8
 
 
-def test_items_that_disagree_on_nodata_are_refused(catalogue):
-    """Taken together, 65535 would be a reflectance of 6.5535 in some of them."""
+def test_an_item_that_states_no_nodata_among_others_that_do_is_refused(catalogue):
+    """With the usual 0, 65535 would be a reflectance of 6.5535 in this item alone."""
     items = cbm.search(cbm.open_catalog(catalogue), cbm.CARD_2A)
-    for stated in (0, None):
-        items.items[1].assets["B04"].extra_fields["nodata"] = stated
-        with pytest.raises(BadItemError, match=r"B04(.|\n)*S2-00: 65535; S2-01: 0"):
-            cbm.load(items, cbm.CARD_2A, bands="B04")
+    del items.items[1].assets["B04"].extra_fields["nodata"]
+    with pytest.raises(BadItemError, match=r"B04(.|\n)*S2-00: 65535; S2-01: none"):
+        cbm.load(items, cbm.CARD_2A, bands="B04")
+
+
+def test_each_item_is_read_by_the_nodata_it_states(catalogue, source):
+    """Item 1 says 0: its zeros are gaps and its 65535 a number; the others stay as they are."""
+    items = cbm.search(cbm.open_catalog(catalogue), cbm.CARD_2A)
+    items.items[1].assets["B04"].extra_fields["nodata"] = 0
+    cube = cbm.load(items, cbm.CARD_2A, bands="B04").B04
+    numbers = source["S2-L2A-B04"].values
+    where = [ids.split() == ["S2-01"] for ids in cube["items"].values].index(True)
+    np.testing.assert_array_equal(np.isnan(cube.values[where]), numbers[where] == 0)
+    others = np.arange(len(numbers)) != where
+    np.testing.assert_array_equal(np.isnan(cube.values[others]), numbers[others] == 65535)
 
 
 @pytest.mark.parametrize("container", ["raster:bands", "bands"])

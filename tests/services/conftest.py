@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import pystac
 import pytest
+from distributed import Client
+
+import cbmcube as cbm
+from cbmcube.cluster import local_cluster
+from cbmcube.demo import Country
+from tests.services.nginx import WebServer, run_nginx
+from tests.services.processes import MissingServiceError, skip_or_fail
+from tests.services.s3 import ObjectStore, run_s3
+
+PERIOD = "2024-03-01/2024-03-12"
+"""Long enough for both satellites and both zones, short enough for a test."""
 
 
 def _load(name: str) -> ModuleType:
@@ -22,9 +36,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session")
-def stac_api() -> Iterator[object]:
-    """A STAC API over an empty pgstac database."""
+def _run_stac_api() -> Iterator[object]:
     pgstac = _load("pgstac")
     try:
         tools = pgstac.find_tools()
@@ -34,3 +46,79 @@ def stac_api() -> Iterator[object]:
         pytest.skip(str(missing))
     with pgstac.run_pgstac(tools) as api:
         yield api
+
+
+@pytest.fixture(scope="session")
+def stac_api() -> Iterator[object]:
+    """A STAC API over an empty pgstac database."""
+    yield from _run_stac_api()
+
+
+@pytest.fixture(scope="module")
+def own_stac_api() -> Iterator[object]:
+    """The same for one module alone, whose items no other search shall find."""
+    yield from _run_stac_api()
+
+
+@pytest.fixture(scope="session")
+def web(country: Country) -> Iterator[WebServer]:
+    """A web server that serves the synthetic country, openly and otherwise."""
+    try:
+        with run_nginx(f"c4n4ry-{secrets.token_hex(8)}") as server:
+            for name in ("CARD-BS", "CARD-2A"):
+                (server.data / name).symlink_to(country.folder / name)
+            yield server
+    except MissingServiceError as missing:
+        skip_or_fail(missing)
+
+
+@pytest.fixture(scope="session")
+def store(country: Country) -> Iterator[ObjectStore]:
+    """An object store that checks keys and holds some scenes of the synthetic country."""
+    try:
+        with run_s3() as found:
+            client = found.client()
+            for item in _features(country, "CARD-BS"):
+                for asset in item["assets"].values():
+                    name = asset["href"].removeprefix("./")
+                    client.upload_file(str(country.folder / name), found.bucket, name)
+            yield found
+    except MissingServiceError as missing:
+        skip_or_fail(missing)
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Client]:
+    """Two worker processes that know nothing of any server."""
+    with local_cluster(workers=2, dashboard=False) as client:
+        yield client
+
+
+Season = Callable[..., pystac.ItemCollection]
+
+
+@pytest.fixture
+def season(country: Country, tmp_path: Path) -> Season:
+    """Find scenes of the country, their files at another address."""
+
+    def find(address: str, product: cbm.Product = cbm.CARD_BS) -> pystac.ItemCollection:
+        features = _features(country, product.name)
+        for feature in features:
+            for asset in feature["assets"].values():
+                asset["href"] = asset["href"].replace("./", f"{address}/", 1)
+        path = tmp_path / "season.json"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        access = cbm.AccessPolicy(hosts=("127.0.0.1", "season"), roots=(country.folder,))
+        return cbm.search(cbm.open_catalog(path, access=access), product)
+
+    return find
+
+
+def _features(country: Country, collection: str) -> list[dict]:
+    first, last = PERIOD.split("/")
+    return [
+        feature
+        for feature in json.loads(country.catalogue.read_text())["features"]
+        if feature["collection"] == collection
+        and first <= feature["properties"]["datetime"][:10] <= last
+    ]

@@ -5,17 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import geopandas as gpd
+import numpy as np
 import pytest
 import shapely
 import shapely.geometry
 
 import cbmcube as cbm
-from cbmcube.catalog import AccessPolicy, ApiCatalog, FrozenCatalog, open_catalog, report, search
+from cbmcube.catalog import (
+    AccessPolicy,
+    ApiCatalog,
+    FrozenCatalog,
+    open_catalog,
+    prop,
+    report,
+    search,
+)
 from cbmcube.demo import make_country
 from cbmcube.exceptions import CatalogError, EmptySearchError
-from cbmcube.warnings import RefusedItemWarning, UnknownPropertyWarning
+from cbmcube.warnings import FilteredOutWarning, RefusedItemWarning, UnknownPropertyWarning
 
 pytestmark = pytest.mark.service_stac
 
@@ -164,6 +174,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.trap("T3")
 @pytest.mark.parametrize("condition", FILTERS, ids=str)
 def test_the_api_and_the_evaluator_agree(both, condition):
     asked = {"filter": condition, "collections": ["CARD-2A", "CARD-BS", "CARD-COH6", "ODD"]}
@@ -217,7 +228,7 @@ def test_items_of_a_span_are_found_by_their_start(both):
         "filter": op("t_intersects", DATETIME, ["2024-03-12", "2024-03-15"]),
     }
     for catalog in (both.api, both.frozen):
-        with pytest.raises(EmptySearchError):
+        with pytest.warns(FilteredOutWarning), pytest.raises(EmptySearchError):
             search(catalog, **asked)
 
 
@@ -241,6 +252,49 @@ def test_max_items_needs_one_page(both):
     assert len(search(catalog, cbm.CARD_BS, max_items=5)) == 5
 
 
+EXPRESSIONS = [
+    prop("eo:cloud_cover") < 60,
+    ~(prop("eo:cloud_cover") < 60),
+    prop("eo:cloud_cover").isnull(),
+    (prop("eo:cloud_cover").between(10, 70.5)) & prop("grid:code").like("MGRS-32%"),
+    prop("platform").isin(["sentinel-2a", "sentinel-1b"]) | (prop("x") == 5),
+    (prop("sat:relative_orbit") != 44) & ~prop("platform").isin(["sentinel-1a"]),
+    prop("datetime") >= datetime(2024, 5, 1, tzinfo=UTC),
+    prop("flag") == True,  # noqa: E712  # that is how a flag is asked for
+]
+
+
+@pytest.mark.parametrize("condition", EXPRESSIONS, ids=repr)
+def test_expressions_and_their_text_agree(both, condition):
+    asked = {"collections": ["CARD-2A", "CARD-BS", "CARD-COH6", "ODD"]}
+    found = found_ids(both.api, filter=condition, **asked)
+    assert found == found_ids(both.frozen, filter=condition, **asked)
+    assert found == found_ids(both.api, filter=repr(condition), **asked)
+    assert 0 < len(found) < len(both.everything)
+
+
+def test_an_area_in_several_shapes_gives_what_its_parts_give(both):
+    """Specks over Europe and one parcel of the country: a scene is found once."""
+    xy = np.random.default_rng(4).uniform((-10, 36), (30, 70), (700, 2))
+    area = shapely.union_all([*shapely.buffer(shapely.points(xy), 0.001), WEST])
+    found = search(both.api, cbm.CARD_BS, aoi=area)
+    assert [item.id for item in found] == [
+        item.id for item in search(both.frozen, cbm.CARD_BS, aoi=area)
+    ]
+    assert report(found).facts.repeated == 0
+
+
+@pytest.mark.trap("T1")
+def test_a_filter_that_leaves_nothing(both):
+    with pytest.warns(FilteredOutWarning), pytest.raises(EmptySearchError):
+        search(both.api, cbm.CARD_2A, filter=prop("eo:cloud_cover") > 100)
+
+
+def test_only_the_server_s_collections_are_asked_for(both):
+    assert both.api.collections == ("CARD-2A", "CARD-BS", "CARD-COH6", "ODD")
+
+
+@pytest.mark.trap("T2")
 def test_an_unknown_property_warns_with_the_closest(both):
     for catalog in (both.api, both.frozen):
         with (

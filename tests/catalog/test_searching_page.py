@@ -1,0 +1,52 @@
+"""The page on searching shows code that runs, and says what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cbmcube.catalog import _door, _outline, from_opensearch
+
+PAGE = Path(__file__).parents[2] / "docs" / "searching.md"
+CELLS = re.findall(r"```\{code-cell\} python3\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::cbmcube.warnings.RepairedParcelsWarning")
+def test_the_cells_run_and_show_what_the_text_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    shown = []
+    for number, cell in enumerate(CELLS):
+        *statements, last = cell.strip().split("\n")
+        exec(compile("\n".join(statements), f"cell {number}", "exec"), names)  # noqa: S102  # our text
+        if re.match(r"[\w.]+ = ", last) or last.startswith("print"):
+            exec(compile(last, f"cell {number}", "exec"), names)  # noqa: S102
+        else:
+            shown.append(eval(compile(last, f"cell {number}", "eval"), names))  # noqa: S307
+    _, condition, same, dropped, passes, classes, unchanged = shown
+    assert repr(condition).startswith("(eo:cloud_cover < 60 OR eo:cloud_cover IS NULL) AND ")
+    assert same is True
+    assert unchanged is True
+    assert isinstance(dropped, pd.DataFrame)
+    assert set(passes["state"]) <= {"found", "not found"}
+    assert classes == {"loadable"}
+    assert "items kept" in capsys.readouterr().out
+
+
+def test_the_numbers_of_the_page():
+    text = PAGE.read_text()
+    assert f"at most {_outline.MAX_VERTICES} vertices" in text
+    assert f"after {_door.MAX_BYTES // 2**20} MiB" in text
+    assert {5: "five"}[_door.ATTEMPTS] in text
+    assert {120: "two minutes"}[_door.LONGEST_WAIT] in text
+
+
+def test_the_adapter_s_lines_run():
+    [item] = from_opensearch(
+        [{"properties": {"title": "a", "productType": "b", "startDate": "2024-03-05"}}],
+        assets={"VV": "{path}/VV.tif", "VH": "{path}/VH.tif"},
+    )
+    assert set(item.assets) == {"VV", "VH"}
