@@ -118,6 +118,8 @@ def _require_no_guess(
     numbers: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
     bands = {source.band.name: source.band for source in sources}
     for source in sources:
+        if source.band.kind == "classes":  # which have to agree, stated or not
+            continue
         known = stated_number(source.item, source.key, "nodata") is not None
         found = numbers.setdefault(source.band.name, ({}, {}))[0 if known else 1]
         found[source.item.id] = orders[source.item.id, source.band.name].nodata

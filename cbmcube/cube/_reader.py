@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import rasterio
 import rasterio.errors
-import rasterio.warp
 import rasterio.windows
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -20,13 +21,14 @@ from odc.geo.warp import resampling_s2rio
 from odc.loader import RasterLoadParams, RasterSource, reader_driver
 from rasterio._err import CPLE_BaseError
 from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
 
-from cbmcube.cluster import signed
+from cbmcube.cluster import carried_options, read_options, signed
 from cbmcube.cube._failure import could_not_read, may_pass, protect_logs
 from cbmcube.cube._order import ReadOrder
 from cbmcube.cube._radiometry import calibrate
 from cbmcube.cube._route import require_safe_route
-from cbmcube.cube._safety import check_promise, is_remote, open_raster
+from cbmcube.cube._safety import check_promise, is_remote, open_raster, transformer
 from cbmcube.exceptions import Error, ReadError
 
 RETRY_DELAY = 1.0
@@ -120,6 +122,16 @@ _RasterioDriver: Any = type(reader_driver("rio"))
 class CardDriver(_RasterioDriver):  # type: ignore[misc]  # a class found at run time
     """odc-loader's rasterio driver with `CardReader` as its reader."""
 
+    def capture_env(self) -> dict[str, Any]:
+        """Return the options of the user that travel in the graph; secrets may not."""
+        return carried_options(super().capture_env())
+
+    @contextmanager
+    def restore_env(self, env: dict[str, Any], load_state: Any) -> Iterator[Any]:
+        """Read with the options of the user, and with all defaults they leave open."""
+        with super().restore_env(read_options(env), load_state) as context:
+            yield context
+
     def open(self, src: RasterSource, ctx: Any) -> CardReader:  # noqa: ARG002  # holds nothing
         """Return a reader of `src`; opens nothing.
 
@@ -193,19 +205,39 @@ def _warp(
     keep = cfg.nearest or order.radiometry is None
     # An average of whole numbers is no whole number.
     dtype, nodata = (_working_type(order), order.nodata) if keep else ("float32", np.nan)
-    numbers = np.full(target.shape, nodata, dtype)
-    rasterio.warp.reproject(
-        rasterio.band(dataset, 1),
-        numbers,
-        src_transform=grid.affine,
+    with WarpedVRT(
+        dataset,
         src_crs=str(grid.crs),
+        src_transform=grid.affine,
         src_nodata=order.nodata if own is None else own,
-        dst_transform=target.affine,
-        dst_crs=str(target.crs),
-        dst_nodata=nodata,
+        crs=str(target.crs),
+        transform=target.affine,
+        width=target.shape[1],
+        height=target.shape[0],
+        nodata=nodata,
+        dtype=dtype,
         resampling=resampling_s2rio(cfg.resampling),
-    )
+        # Exact places: an approximation depends on the window, and so on the block.
+        tolerance=1e-6,
+        **_kernel_scale(grid, target),
+    ) as warped:
+        numbers = warped.read(1)
     return numbers, nodata
+
+
+def _kernel_scale(grid: GeoBox, target: GeoBox) -> dict[str, float]:
+    """Return new pixels per source pixel, by which GDAL widens kernels that interpolate.
+
+    Taken from the middle of the file. GDAL would take them from the window it works on, and
+    so from the block.
+    """
+    middle = np.array(grid.affine * (grid.shape[1] / 2, grid.shape[0] / 2))
+    points = middle + np.array([[0, 0], [grid.affine.a, 0], [0, grid.affine.e]])
+    if grid.crs != target.crs:
+        project = transformer(str(grid.crs), str(target.crs))
+        points = np.column_stack(project.transform(*points.T))
+    wide, high = np.hypot(*(points[1:] - points[0]).T)
+    return {"XSCALE": wide / abs(target.affine.a), "YSCALE": high / abs(target.affine.e)}
 
 
 def _log_once(order: ReadOrder, failure: ReadError) -> None:

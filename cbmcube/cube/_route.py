@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import requests
 
 from cbmcube.catalog import is_inside, leads_inside
+from cbmcube.cluster import request_headers
 from cbmcube.cube._failure import without_secrets
 from cbmcube.exceptions import AccessError
 
@@ -64,7 +65,13 @@ def _follow(address: str) -> bool:
     for _ in range(MAX_HOPS + 1):
         try:
             # requests itself looks at where it is sent to, also where it does not go there
-            answer = _session().head(address, allow_redirects=False, timeout=_TIMEOUT)
+            answer = _session().head(
+                address,
+                # without the token, the server would say 401 and not where it leads
+                headers=request_headers(address),
+                allow_redirects=False,
+                timeout=_TIMEOUT,
+            )
             if not answer.is_redirect:
                 return True
             target = urljoin(address, answer.headers["location"])

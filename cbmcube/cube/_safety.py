@@ -141,8 +141,8 @@ def _same_place(found: GeoBox, grid: GeoBox) -> bool:
     here = np.array([found.affine * pixel for pixel in pixels])
     there = np.array([grid.affine * pixel for pixel in pixels])
     if found.crs != grid.crs:
-        transformer = _transformer(str(found.crs), str(grid.crs))
-        here = np.column_stack(transformer.transform(*here.T))
+        project = transformer(str(found.crs), str(grid.crs))
+        here = np.column_stack(project.transform(*here.T))
     steps = np.hypot(*np.array(grid.affine[:6]).reshape(2, 3)[:, :2])
     return bool(np.all(np.abs(here - there) <= SHIFT * steps))
 
@@ -152,7 +152,8 @@ def _crs_name(grid: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _transformer(source: str, target: str) -> Transformer:
+def transformer(source: str, target: str) -> Transformer:
+    """Return what turns x, y of one CRS into those of another; the last ones are kept."""
     return Transformer.from_crs(source, target, always_xy=True)
 
 

@@ -18,9 +18,9 @@ from cbmcube.parcels import ParcelsReport, parcels_report
 @overload
 def report(found: pystac.ItemCollection) -> SearchReport: ...
 @overload
-def report(found: gpd.GeoDataFrame) -> ParcelsReport: ...
-@overload
 def report(found: xr.Dataset) -> pd.DataFrame: ...
+@overload
+def report(found: gpd.GeoDataFrame) -> ParcelsReport: ...  # without types, so it comes last
 def report(
     found: pystac.ItemCollection | gpd.GeoDataFrame | xr.Dataset,
 ) -> SearchReport | ParcelsReport | pd.DataFrame:

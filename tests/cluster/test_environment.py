@@ -5,6 +5,7 @@ import os
 import pickle
 
 import cloudpickle
+import dask
 import pytest
 
 from cbmcube.cluster import (
@@ -79,7 +80,12 @@ def test_workers_get_it_also_those_that_join_later_and_lose_it_again():
 
 
 def test_a_client_that_closed_inside_the_block_is_no_error():
-    with local_cluster(workers=1, dashboard=False) as client, prepare_workers(client):
+    # A client that is closed before its block ends leaves itself as Dask's scheduler.
+    with (
+        dask.config.set(scheduler=None),
+        local_cluster(workers=1, dashboard=False) as client,
+        prepare_workers(client),
+    ):
         client.close()
 
 

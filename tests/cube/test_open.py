@@ -85,7 +85,7 @@ def test_the_assets_word_on_no_data_wins(scenes, digital_numbers, reflectance):
     plane = cbm.load([item], cbm.CARD_2A, bands="B04").B04[0].values
     assert np.isnan(plane).sum() == (values == 65535).sum() == 35
     assert plane[20, 20] == 0
-    other = scenes.item("b", {"B04": digital_numbers}, day=5)
+    other = scenes.item("b", {"B04": digital_numbers}, day=5, extra={"B04": {"nodata": 0}})
     both = cbm.load([item, other], cbm.CARD_2A, bands="B04").B04.values
     np.testing.assert_array_equal(both[0], plane)
     np.testing.assert_array_equal(both[1], reflectance(digital_numbers))

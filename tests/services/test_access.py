@@ -11,8 +11,8 @@ import rasterio
 import xarray as xr
 
 import cbmcube as cbm
-from cbmcube.cluster import prepare_workers, worker_environment
-from cbmcube.exceptions import ReadError
+from cbmcube.cluster import local_cluster, prepare_workers, worker_environment
+from cbmcube.exceptions import OptionError, ReadError
 from tests.services.processes import refused
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("workers")]
@@ -152,6 +152,43 @@ def test_a_busy_server_is_asked_again_whatever_the_user_set(web, at, truth):
         assert time.monotonic() - begin > 1.5
     assert sum(request.status == 503 for request in requests) >= 2
     healer.join()
+
+
+@pytest.mark.trap("T33")
+def test_the_workers_own_options_are_not_overruled_by_defaults(web, season):
+    """odc-loader carries its own ten retries in the graph where nobody chose otherwise."""
+    web.set_busy(True)
+    try:
+        env = {"GDAL_HTTP_MAX_RETRY": "0"}
+        with local_cluster(workers=1, dashboard=False, env=env) as client, web.watched() as asked:
+            items = season(f"{web.url}/shaky")
+            cubes = cbm.load_native(items[:1], cbm.CARD_BS, bands=["VV"])
+            assert "503" in refused(client, cubes)
+    finally:
+        web.set_busy(False)
+    assert len(asked) <= 4  # the library tries twice, and checks the route
+
+
+@pytest.mark.trap("T34")
+def test_a_secret_around_load_is_refused(web, at):
+    with (
+        rasterio.Env(GDAL_HTTP_HEADERS=f"Authorization: Bearer {web.token}"),
+        pytest.raises(OptionError, match="prepare_workers") as caught,
+    ):
+        at("private")
+    assert web.token not in str(caught.value)
+
+
+def test_a_token_does_not_hide_a_redirect_into_this_computer(web, at):
+    """Without it, the server answers 401, and only who has the token is led elsewhere."""
+    bearer = {web.url: web.token}
+    # Workers of its own: a process remembers which redirects it found harmless.
+    with (
+        local_cluster(workers=1, dashboard=False, bearer=bearer) as client,
+        web.watched() as requests,
+    ):
+        assert "not public" in refused(client, at("private-away"))
+    assert {request.port for request in requests} == {web.port}
 
 
 @pytest.mark.trap("T36")
