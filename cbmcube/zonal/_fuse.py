@@ -8,7 +8,6 @@ task, a worker holds one block, and the scheduler sees a quarter of the tasks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from graphlib import TopologicalSorter
 from typing import Any
 
 import dask.array as da
@@ -62,20 +61,20 @@ def _needed_chunks(inputs: Sequence[da.Array], tasks: Mapping[Key, Any]) -> set[
 
 def _own_reads(graph: Mapping[Key, GraphNode], blocks: Iterable[Key]) -> dict[Key, list[Key]]:
     """Return, for each block, the tasks that serve it and nothing else."""
-    takers: dict[Key, set[Key]] = {key: set() for key in graph}
+    takers: dict[Key, list[Key]] = {}
     for key, node in graph.items():
         for dependency in node.dependencies:
-            if dependency in takers:
-                takers[dependency].add(key)
-    owner: dict[Key, Key] = {}
-    reads: dict[Key, list[Key]] = {block: [] for block in blocks}
-    # Takers come before what they take, so that a chain of reads is followed to its end.
-    for key in TopologicalSorter(takers).static_order():
-        if key in reads:
-            owner[key] = key
-            continue
-        owners = {owner.get(taker) for taker in takers[key]}
-        if len(owners) == 1 and isinstance(graph[key], Task) and (one := owners.pop()) is not None:
-            owner[key] = one
-            reads[one].append(key)
+            takers.setdefault(dependency, []).append(key)
+    reads: dict[Key, list[Key]] = {}
+    for block in blocks:
+        inside = {block}
+        # What is turned away because another taker is not yet inside comes again with that one.
+        pending = list(graph[block].dependencies)
+        while pending:
+            key = pending.pop()
+            task = graph.get(key)
+            if key not in inside and isinstance(task, Task) and inside.issuperset(takers[key]):
+                inside.add(key)
+                pending.extend(task.dependencies)
+        reads[block] = [key for key in inside if key != block]
     return reads
