@@ -97,7 +97,7 @@ def _reduced(items: Any, codec: str, bands: int, parcels: gpd.GeoDataFrame) -> x
 def _warm(work: data.Work, codec: str, bands: int) -> None:
     """Load compiled code, with a cache of its own so that the true one stays as it is."""
     cache = os.environ["CBMCUBE_CACHE"]
-    few = work.parcels().head(3)
+    few = work.parcels().head(500)  # so that some straddle blocks
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CBMCUBE_CACHE"] = folder
         items = scenes.items(work, codec, dates=1, bands=bands)

@@ -58,3 +58,34 @@ def test_the_readme_shows_code_that_runs(country, tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), names)  # noqa: S102  # it is our own text
     assert (names["table"]["state"] == "OK").any()
     assert (tmp_path / "season.zarr").is_dir()
+
+
+def marked_traps():
+    """Return (trap, test) of every mark in the suite."""
+    found = set()
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        name = path.relative_to(ROOT / "tests").as_posix()
+        for node, inside in functions(ast.parse(path.read_text()).body):
+            for mark in node.decorator_list:
+                if ast.unparse(mark).startswith("pytest.mark.trap("):
+                    found |= {(trap.value, f"{name}::{inside}{node.name}") for trap in mark.args}
+    return found
+
+
+def functions(body, inside=""):
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from functions(node.body, f"{node.name}::")
+        elif isinstance(node, ast.FunctionDef):
+            yield node, inside
+
+
+def test_the_table_of_traps_is_that_of_the_tests():
+    """Every trap has a test, every test a row; a test that goes takes its row along."""
+    listed = set()
+    for line in (ROOT / "docs" / "stac-traps.md").read_text().splitlines():
+        if line.startswith("| T"):
+            trap, *_, tests = (cell.strip() for cell in line.strip("|").split("|"))
+            listed |= {(trap, test.strip("`")) for test in tests.split("<br>")}
+    assert listed == marked_traps()
+    assert {trap for trap, _ in listed} == {f"T{number}" for number in range(1, 47)}

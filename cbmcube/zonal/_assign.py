@@ -71,6 +71,10 @@ def _covered_share(geometries: NDArray[Any], ground: Any) -> NDArray[np.float64]
     shapely.prepare(ground)
     share = shapely.contains(ground, geometries).astype(float)
     partly = np.flatnonzero((share == 0) & shapely.intersects(ground, geometries))
+    # Invalid ones have no area to speak of, and are refused before anything is computed.
+    valid = shapely.is_valid(geometries[partly])
+    share[partly[~valid]] = 1.0
+    partly = partly[valid]
     area = shapely.area(geometries[partly])
     common = shapely.area(shapely.intersection(geometries[partly], ground))
     share[partly] = np.divide(common, area, out=np.zeros_like(area), where=area > 0)

@@ -17,6 +17,7 @@ from cbmcube.exceptions import NoOverlapError, OptionError, ParcelsError
 from cbmcube.parcels import check_parcels
 from cbmcube.warnings import OutsideParcelsWarning
 from cbmcube.zonal._assign import Assignment, block_parcels
+from cbmcube.zonal._cache import has_index
 from cbmcube.zonal._coverage import PIXEL_RULES, PixelRule
 from cbmcube.zonal._graph import GridWork, build_arrays
 from cbmcube.zonal._node import ClassBand, Node, read_nodes, time_axis
@@ -126,7 +127,7 @@ def reduce_parcels(
     plan = plan_statistics(statistics)
     _require_option("pixel rule", pixels, PIXEL_RULES)
     _require_option("definition of percentiles", percentiles, PERCENTILES)
-    parcels = _require_valid(check_parcels(parcels))
+    parcels = check_parcels(parcels)
     nodes = sorted(read_nodes(cube), key=_pixel_area)
     distances = _buffers(parcels, buffer)
     assignment = Assignment(parcels, nodes)
@@ -149,6 +150,7 @@ def reduce_parcels(
         )
         for node, steps in zip(nodes, positions, strict=True)
     ]
+    _require_valid(parcels, _indexed(works, len(parcels), pixels))
     arrays = build_arrays(works, layout, times=axis.sizes["time"], rule=pixels)
     attrs = _attributes(cube, nodes, pixels, distances, percentiles)
     return vector_cube(arrays, layout, plan, axis, parcels, nodes, attrs)
@@ -164,9 +166,21 @@ def _require_option(what: str, given: str, allowed: Iterable[str]) -> None:
         )
 
 
-def _require_valid(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _indexed(works: Sequence[GridWork], parcels: int, rule: PixelRule) -> NDArray[np.bool_]:
+    """Return the parcels with a pixel index in the cache: these were valid when it was built."""
+    known = np.zeros(parcels, dtype=bool)
+    for work in works:
+        for _, _, block, members in work.blocks:
+            if has_index(members, block, work.node.lattice, rule):
+                known[members.parcel] = True
+    return known
+
+
+def _require_valid(parcels: gpd.GeoDataFrame, known: NDArray[np.bool_]) -> None:
+    """Refuse invalid geometries before anything is computed; those of `known` are valid."""
     geometries = np.asarray(parcels.geometry.array, dtype=object)
-    invalid = ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
+    invalid = ~known & ~shapely.is_missing(geometries)
+    invalid[invalid] = ~shapely.is_valid(geometries[invalid])
     if invalid.any():
         named = ", ".join(map(str, parcels.index[invalid][:5]))
         raise ParcelsError(
@@ -175,7 +189,6 @@ def _require_valid(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
             allowed="valid polygons",
             hint="repair and report them with prepare_parcels(parcels)",
         )
-    return parcels
 
 
 def _pixel_area(node: Node) -> tuple[float, str]:

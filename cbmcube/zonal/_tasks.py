@@ -63,7 +63,7 @@ def plan_straddling(pieces: Sequence[StraddlingPixels]) -> StraddlingPlan | None
     owner = np.concatenate([piece.parcel[piece.owner] for piece in pieces])
     weight = np.concatenate([piece.weight for piece in pieces])
     place = np.concatenate([piece.order for piece in pieces])
-    order = np.lexsort((place, weight != 1.0, owner))
+    order = _by_owner(np.searchsorted(parcel, owner), weight != 1.0, place)
     pixels = GatheredPixels(
         parcel=parcel,
         total=np.concatenate([piece.total for piece in pieces])[first],
@@ -72,6 +72,16 @@ def plan_straddling(pieces: Sequence[StraddlingPixels]) -> StraddlingPlan | None
         weights=weight[order],
     )
     return StraddlingPlan(pixels, order)
+
+
+def _by_owner(
+    owner: NDArray[np.int64], edge: NDArray[np.bool_], place: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Sort by parcel, whole pixels before edges, and place; no two pixels are alike."""
+    room = int(place.max(initial=0)) + 1
+    if (int(owner.max(initial=0)) + 1) * 2 * room < 1 << 63:  # one number sorts much faster
+        return np.asarray(np.argsort((owner * 2 + edge) * room + place))
+    return np.asarray(np.lexsort((place, edge, owner)))
 
 
 def finish_straddling(

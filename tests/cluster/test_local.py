@@ -77,6 +77,7 @@ def fail_inside(seen):
         raise KeyError("mine")
 
 
+@pytest.mark.trap("T45")
 def test_an_error_in_the_block_closes_everything_and_comes_out():
     seen = {}
     with pytest.raises(KeyError, match="mine"):

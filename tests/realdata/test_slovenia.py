@@ -245,6 +245,7 @@ def test_cloudy_and_clear_dates_have_their_states(exact, source, ground, parcels
     np.testing.assert_allclose(exact.observed.values, np.tile(seen, (68, 1)), rtol=1e-6)
 
 
+@pytest.mark.trap("T40")
 def test_real_polygons_survive_a_store_and_a_table(exact, tmp_path):
     path = cbm.write_vector_cube(exact, tmp_path / "slovenia.zarr")
     xr.testing.assert_identical(cbm.open_vector_cube(path).compute(), exact)
@@ -278,6 +279,7 @@ def timeless(catalogue, parcels):
     ).compute()
 
 
+@pytest.mark.trap("T39")
 def test_land_use_counts_are_the_published_ones(timeless):
     counts = (timeless.LULC_fraction * timeless.n_total.sel(band="VALID_COUNT")).sum("parcel")
     expected = {0: 155, 1: 11, 2: 7601, 3: 1777, 4: 358, 8: 198}

@@ -123,3 +123,32 @@ def test_degrees_and_metres_meet_in_the_grids_crs(noise):
     direct = cbm.reduce_parcels(make_cube(noise), parcels).compute()
     counts = {"statistic": "count"}
     np.testing.assert_allclose(found.B.sel(counts), direct.B.sel(counts), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.trap("T38")
+@pytest.mark.realdata
+def test_real_parcels_in_a_national_crs_meet_a_utm_grid(realdata):
+    """Belgian parcels (EPSG:31370) on EPSG:32631: projected to the grid, never taken as they are."""
+    parcels = cbm.read_parcels(realdata / "parcels" / "BE-VLG.gpkg.zip", id="REF_ID")
+    ground = parcels.to_crs("EPSG:32631")
+    west, south, east, north = ground.total_bounds
+    field = ground.iloc[[0]]
+    x, y = field.centroid.x.item(), field.centroid.y.item()
+    affine = Affine(10, 0, np.floor(x / 10) * 10 - 2000, 0, -10, np.ceil(y / 10) * 10 + 1500)
+    values = np.random.default_rng(6).normal(5, 2, (1, 300, 400)).astype("float32")
+    near = parcels[ground.within(shapely.box(x - 1900, y - 1400, x + 1900, y + 1400))]
+    assert len(near) > 0
+    assert west < x < east
+    assert south < y < north
+    stats = cbm.reduce_parcels(make_cube(values, affine=affine, crs="EPSG:32631"), near).compute()
+    source = NumPyRasterSource(
+        values[0].astype(float),
+        xmin=affine.c,
+        xmax=affine.c + 4000,
+        ymin=affine.f - 3000,
+        ymax=affine.f,
+    )
+    expected = exact_extract(source, near.to_crs("EPSG:32631"), ["count", "mean"], output="pandas")
+    for name in ("count", "mean"):
+        found = stats.B.isel(time=0).sel(statistic=name)
+        np.testing.assert_allclose(found, expected[name], rtol=1e-6)

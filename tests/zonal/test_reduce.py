@@ -35,6 +35,7 @@ ORACLE = {"count": "count", "mean": "mean", "std": "stdev", "min": "min", "max":
 
 
 @pytest.mark.filterwarnings("ignore:.*lie outside:cbmcube.warnings.OutsideParcelsWarning")
+@pytest.mark.trap("T39")
 def test_equals_exactextract_for_every_kind_of_polygon(noise, bounds):
     """Sub-pixel, sliver, ring, multipart, straddling, partly outside: 1e-6 relative."""
     shapes = random_polygons(5200, bounds=bounds)
@@ -236,6 +237,7 @@ def test_two_zones_read_each_parcel_once(noise):
     assert single.B.values.ravel()[0] == stats.B.sel(statistic="count").values[0, 0]
 
 
+@pytest.mark.trap("T37")
 def test_nothing_is_computed(noise, nothing_computes):
     with nothing_computes:
         stats = cbm.reduce_parcels(
@@ -259,6 +261,7 @@ def test_blocks_without_parcels_are_never_read(noise):
     assert stats.observed.values.tolist() == [[1], [1], [0.375]]
 
 
+@pytest.mark.trap("T38")
 def test_parcels_outside_are_counted_and_kept(noise):
     inside = shapely.box(501_000, 5_398_000, 501_100, 5_398_100)
     far = shapely.box(601_000, 5_398_000, 601_100, 5_398_100)
@@ -269,6 +272,7 @@ def test_parcels_outside_are_counted_and_kept(noise):
         cbm.reduce_parcels(make_cube(noise), make_parcels([far]))
 
 
+@pytest.mark.trap("T38")
 def test_bad_input_is_refused_with_the_next_step(noise):
     cube = make_cube(noise)
     parcels = make_parcels([shapely.box(501_000, 5_398_000, 501_100, 5_398_100)] * 2)
