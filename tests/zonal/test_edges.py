@@ -128,7 +128,7 @@ def test_degrees_and_metres_meet_in_the_grids_crs(noise):
 @pytest.mark.trap("T38")
 @pytest.mark.realdata
 def test_real_parcels_in_a_national_crs_meet_a_utm_grid(realdata):
-    """Belgian parcels (EPSG:31370) on EPSG:32631: projected to the grid, never taken as they are."""
+    """Belgian parcels (EPSG:31370) on EPSG:32631: projected, never taken as they are."""
     parcels = cbm.read_parcels(realdata / "parcels" / "BE-VLG.gpkg.zip", id="REF_ID")
     ground = parcels.to_crs("EPSG:32631")
     west, south, east, north = ground.total_bounds
