@@ -32,9 +32,9 @@ from cbmcube.zonal._tasks import (
     reduce_block,
 )
 
-RESULT_BYTES = 16 << 20
-"""Size of the results that one task assembles: large enough that assembling is a small part
-of all tasks, small enough that the pixels of straddling parcels stay few."""
+RESULT_BYTES = 2 << 20
+"""Size of the results that one task assembles: what a block yields is held until all blocks
+of these dates are done, and this is what memory grows by; smaller, and tasks would multiply."""
 
 _straddling = attrgetter("straddling")
 
