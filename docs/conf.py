@@ -80,7 +80,9 @@ def _groups(name: str) -> list[tuple[str, list[str]]]:
     public = {n: getattr(module, n) for n in module.__all__ if not n.startswith("__")}
     members = {n: m for n, m in public.items() if not isinstance(m, ModuleType)}
     if name != "cbmcube":
-        return [("", sorted(members))]
+        # What users call is described once, under the name they call it by.
+        top = [getattr(cbmcube, n) for n in cbmcube.__all__]
+        return [("", sorted(n for n in members if not any(members[n] is one for one in top)))]
     known = {
         title: sorted(n for n in members if _home(members[n]) == home)
         for home, title in TITLES.items()

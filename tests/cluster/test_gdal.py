@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import rasterio
-from odc.loader import configure_rio
+from odc.stac import configure_rio
 from odc.loader._rio import _CFG, capture_rio_env
 from rasterio._env import get_gdal_config
 

@@ -6,7 +6,7 @@ import logging
 
 import cloudpickle
 import pytest
-from odc.loader import configure_rio
+from odc.stac import configure_rio
 from odc.loader._rio import _CFG
 
 import cbmcube as cbm
