@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import rasterio
-from odc.stac import configure_rio
 from odc.loader._rio import _CFG, capture_rio_env
+from odc.stac import configure_rio
 from rasterio._env import get_gdal_config
 
 from cbmcube.cluster import GDAL_DEFAULTS, carried_options, read_options

@@ -6,8 +6,8 @@ import logging
 
 import cloudpickle
 import pytest
-from odc.stac import configure_rio
 from odc.loader._rio import _CFG
+from odc.stac import configure_rio
 
 import cbmcube as cbm
 from cbmcube.cluster import (
