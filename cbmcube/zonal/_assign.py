@@ -149,6 +149,8 @@ def _members(
     within = np.arange(owner.size) - np.repeat(np.cumsum(size) - size, size)
     i = first_i[owner] + within // wide[owner]
     block = i * columns + first_j[owner] + within % wide[owner]
+    if not owner.size:
+        return
     order = np.argsort(block, kind="stable")
     met, starts = np.unique(block[order], return_index=True)
     for number, here in zip(met, np.split(owner[order], starts[1:]), strict=True):

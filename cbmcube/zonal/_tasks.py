@@ -56,9 +56,9 @@ class StraddlingPlan:
 
 def plan_straddling(pieces: Sequence[StraddlingPixels]) -> StraddlingPlan | None:
     """Bring the pixels that several blocks hold into the order of the kernels."""
-    numbers = np.concatenate([piece.parcel for piece in pieces])
-    if not numbers.size:
+    if not any(piece.parcel.size for piece in pieces):
         return None
+    numbers = np.concatenate([piece.parcel for piece in pieces])
     parcel, first = np.unique(numbers, return_index=True)
     owner = np.concatenate([piece.parcel[piece.owner] for piece in pieces])
     weight = np.concatenate([piece.weight for piece in pieces])

@@ -87,9 +87,12 @@ def store(country: Country) -> Iterator[ObjectStore]:
         skip_or_fail(missing)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workers() -> Iterator[Client]:
-    """Two worker processes that know nothing of any server."""
+    """Two worker processes that know nothing of any server.
+
+    For one module: while they run, they are what other tests would compute on.
+    """
     with local_cluster(workers=2, dashboard=False) as client:
         yield client
 

@@ -235,6 +235,9 @@ def test_two_zones_read_each_parcel_once(noise):
     assert stats.sizes["time"] == 3
     single = cbm.reduce_parcels(west, parcels.iloc[[0]], statistics="count").compute()
     assert single.B.values.ravel()[0] == stats.B.sel(statistic="count").values[0, 0]
+    # A grid on which no parcel is read changes nothing and reads nothing.
+    alone = cbm.reduce_parcels(tree, parcels.iloc[[0]], statistics="count").compute()
+    np.testing.assert_array_equal(alone.B, single.B)
 
 
 @pytest.mark.trap("T37")
