@@ -56,6 +56,7 @@ class Property:
 
     __slots__ = ("name",)
     __hash__ = None  # type: ignore[assignment]  # == builds a condition, so none can be a key
+    __array_ufunc__ = None  # a number of NumPy on the left leaves the comparison to this class
 
     def __init__(self, name: str) -> None:
         if not (isinstance(name, str) and name.strip()):  # type: ignore[redundant-expr]
