@@ -11,7 +11,7 @@ from benchmarks.figures import FIGURES, Facts, Results
 from cbmcube.cluster import versions
 
 STATISTICS = ("count", "mean", "std", "min", "max", "p25", "p50", "p75")
-PACKAGES = ("dask", "distributed", "numpy", "numba", "odc-stac", "odc-loader", "rasterio")
+PACKAGES = ("dask", "distributed", "numpy", "numba", "odc-loader", "rasterio")
 
 
 def render(facts: Facts, results: Results) -> str:

@@ -60,7 +60,7 @@ def test_a_users_error_is_one_message_and_status_2(tmp_path, capsys):
 def test_versions_names_what_matters(capsys):
     assert main(["versions"]) == 0
     said = capsys.readouterr().out
-    assert all(name in said for name in ("cbmcube", "odc-stac", "dask", "GDAL"))
+    assert all(name in said for name in ("cbmcube", "odc-loader", "dask", "GDAL"))
 
 
 def test_an_unknown_product_is_refused_by_the_parser(capsys):

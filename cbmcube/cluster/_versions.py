@@ -17,7 +17,6 @@ PACKAGES = (
     "xarray",
     "dask",
     "distributed",
-    "odc-stac",
     "odc-loader",
     "odc-geo",
     "pystac",

@@ -2,7 +2,7 @@
 
 Dask fuses chains of tasks, not the several reads that meet in one reduction. Left apart, a
 cluster may run many reads before the first reduction, and hold all their pixels; as one
-task, a worker holds one block, and the scheduler sees a quarter of the tasks.
+task, a worker holds one block, and the scheduler sees a third of the tasks.
 """
 
 from __future__ import annotations

@@ -113,6 +113,9 @@ def reduce_parcels(
     over a parcel's whole pixels and then its edge pixels, each in raster order; so
     chunks, workers and other parcels never change a result.
 
+    A block is read by the task that reduces it. Two results of one cube that are computed
+    together therefore read it twice: reduce all bands in one call, or persist the cube.
+
     Examples
     --------
     >>> import cbmcube as cbm
