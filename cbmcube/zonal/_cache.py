@@ -43,7 +43,7 @@ _FIELDS = [
     for part, kind in (("inner", InnerPixels), ("straddling", StraddlingPixels))
     for field in dataclasses.fields(kind)
 ]
-_FORMAT = 3  # raised whenever the same input gives another index
+_FORMAT = 4  # raised whenever the same input gives another index
 
 
 def cached_index(

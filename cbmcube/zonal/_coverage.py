@@ -1,9 +1,9 @@
 """Which pixels belong to a parcel, and with what weight.
 
-Geometries come in pixel coordinates of a grid: x counts columns, y counts rows
-*upwards* from the grid's first row (so row ``r`` spans ``-r - 1`` to ``-r``). Weights
-are found on a lattice that reaches beyond the grid, so that what a parcel loses at the
-edge is known.
+Each geometry comes in pixels of its own: x counts columns and y counts rows *upwards* from the
+corner of the pixel in which the geometry's extent begins (so row ``r`` spans ``-r - 1`` to
+``-r``). So weights depend on the geometry and on how the lattice lies, and not on where a grid
+begins or ends; what a parcel loses at the edge of a grid is known.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ _FILLING = threading.Lock()  # rasterio 1.4 mutes a warning meanwhile, which thr
 
 _BATCH = 512  # parcels whose pixels are in memory in the wide form of exactextract
 
-MARGIN = 1 << 15
-"""Pixels around the grid in which parts of parcels are still counted."""
-
 
 class PixelWeights:
     """Pixels of parcels as flat arrays, sorted by parcel, row and column.
@@ -47,7 +44,8 @@ class PixelWeights:
     parcel : int32
         Position of the parcel among the geometries.
     row, column : int32
-        Pixel on the grid's lattice; may lie outside the grid.
+        Pixel, from the first of its parcel or, after `moved`, from the first of a grid; may lie
+        outside the grid.
     weight : float32
         1, or the covered share of the pixel under the rule ``exact``, in the precision in
         which exactextract finds it.
@@ -87,18 +85,20 @@ class PixelWeights:
         """Return the pixels for which `keep` is true."""
         return PixelWeights(self.parcel[keep], self.row[keep], self.column[keep], self.weight[keep])
 
+    def moved(self, first: NDArray[np.int64]) -> PixelWeights:
+        """Count pixels from where `first` (parcel, 2) says that row and column 0 lie."""
+        row = (self.row + first[self.parcel, 0]).astype(np.int32)
+        column = (self.column + first[self.parcel, 1]).astype(np.int32)
+        return PixelWeights(self.parcel, row, column, self.weight)
 
-def pixel_weights(
-    geometries: NDArray[Any], shape: tuple[int, int], rule: PixelRule
-) -> PixelWeights:
+
+def pixel_weights(geometries: NDArray[Any], rule: PixelRule) -> PixelWeights:
     """Return the pixels of each geometry under a pixel rule.
 
     Parameters
     ----------
     geometries
         Valid polygons in pixel coordinates (see the module); empty ones have no pixel.
-    shape
-        Rows and columns of the grid.
     rule
         ``exact``: every pixel, weighted with the covered share of its area;
         ``centre``: pixels whose centre lies inside, where a centre on a left or upper
@@ -108,7 +108,7 @@ def pixel_weights(
     """
     if rule == "all_touched":
         return _touched(geometries)
-    pixels = _covered(geometries, shape)
+    pixels = _covered(geometries)
     if rule == "inside":
         return pixels.where(_whole(pixels, geometries))
     if rule == "centre":
@@ -116,28 +116,27 @@ def pixel_weights(
     return pixels
 
 
-def _covered(geometries: NDArray[Any], shape: tuple[int, int]) -> PixelWeights:
-    """Cover pixels exactly, through exactextract on a raster that takes no memory."""
-    rows, columns = (size + 2 * MARGIN for size in shape)
-    lattice = NumPyRasterSource(
-        np.broadcast_to(np.zeros(1, np.uint8), (rows, columns)),
-        xmin=-MARGIN,
-        ymin=-(shape[0] + MARGIN),
-        xmax=shape[1] + MARGIN,
-        ymax=MARGIN,
-    )
+def _covered(geometries: NDArray[Any]) -> PixelWeights:
+    """Cover pixels exactly, through exactextract on rasters that take no memory."""
     kept = np.flatnonzero(~(shapely.is_empty(geometries) | shapely.is_missing(geometries)))
     if not kept.size:
         return _none()
     batches = np.array_split(kept, -(-kept.size // _BATCH))
-    return _join([_cover_some(lattice, columns, geometries, batch) for batch in batches])
+    return _join([_cover_some(geometries, batch) for batch in batches])
 
 
-def _cover_some(
-    lattice: NumPyRasterSource, columns: int, geometries: NDArray[Any], some: NDArray[np.int64]
-) -> PixelWeights:
+def _cover_some(geometries: NDArray[Any], some: NDArray[np.int64]) -> PixelWeights:
+    _, south, east, _ = shapely.total_bounds(geometries[some])
+    # One pixel more, because an edge may lie on the last pixel's border.
+    rows, columns = int(np.ceil(-south)) + 1, int(np.ceil(east)) + 1
     found = exact_extract(
-        lattice,
+        NumPyRasterSource(
+            np.broadcast_to(np.zeros(1, np.uint8), (rows, columns)),
+            xmin=0,
+            ymin=-rows,
+            xmax=columns,
+            ymax=0,
+        ),
         PolygonSource(geometries[some]),
         ["cell_id", "coverage"],
         output="pandas",
@@ -149,7 +148,7 @@ def _cover_some(
     parcel = np.repeat(some, sizes)
     touched = weights > 0.0
     row, column = np.divmod(cells[touched], columns)
-    return PixelWeights.sort(parcel[touched], row - MARGIN, column - MARGIN, weights[touched])
+    return PixelWeights.sort(parcel[touched], row, column, weights[touched])
 
 
 def _whole(pixels: PixelWeights, geometries: NDArray[Any]) -> NDArray[np.bool_]:

@@ -30,17 +30,50 @@ class Lattice:
     affine: tuple[float, float, float, float, float, float]
     """From (column, row) to ground coordinates of the CRS."""
 
-    def to_pixels(self, geometries: NDArray[Any]) -> NDArray[Any]:
-        """Transform ground coordinates to columns and upward rows."""
+    def to_pixels(self, geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Transform ground coordinates to columns and upward rows, each geometry near zero.
+
+        Returns
+        -------
+        array of geometries
+            In pixels, from the corner of the pixel in which the extent of each begins.
+        int64 array (geometry, 2)
+            Row and column of that pixel, from the first of the grid.
+
+        Notes
+        -----
+        Two grids that lie on one lattice give the same geometries, bit for bit, wherever they
+        begin: whole pixels are split off, and to subtract them rounds nothing.
+        """
+        ground, owner = shapely.get_coordinates(geometries, return_index=True)
+        x, y = ground.T
+        a, b, c, d, e, f = self.affine
         inverse = ~Affine(*self.affine)
+        straight = b == d == 0.0  # as all grids of the products; a quotient is rounded once
+        column = x / a if straight else inverse.a * x + inverse.b * y
+        row = y / e if straight else inverse.d * x + inverse.e * y
+        origin = (f / e, c / a) if straight else (-inverse.f, -inverse.c)
+        place = np.stack([row, column], axis=1)
+        grid, shift = _whole_and_rest(np.array(origin))
+        place -= shift
+        first = np.full((len(geometries), 2), np.inf)
+        np.minimum.at(first, owner, place)
+        first = np.floor(np.where(np.isfinite(first), first, 0.0))
+        place -= first[owner]
+        local = geometries.copy()
+        shapely.set_coordinates(local, place[:, ::-1] * (1, -1))
+        return local, first.astype(np.int64) - grid
 
-        def transform(ground: NDArray[np.float64]) -> NDArray[np.float64]:
-            x, y = ground[:, 0], ground[:, 1]
-            column = inverse.a * x + inverse.b * y + inverse.c
-            row = inverse.d * x + inverse.e * y + inverse.f
-            return np.column_stack([column, -row])
 
-        return np.asarray(shapely.transform(geometries, transform))
+_GRAIN = 2.0**30
+"""Parts of a pixel in which the place of a lattice is counted: nanometres."""
+
+
+def _whole_and_rest(origin: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Split the place of a grid into whole pixels and a rest that roundings do not reach."""
+    grains = np.round((origin - np.floor(origin)) * _GRAIN)
+    whole = np.floor(origin) + (grains == _GRAIN)
+    return whole.astype(np.int64), (grains % _GRAIN) / _GRAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +191,8 @@ def build_index(
     geometries = shapely.normalize(shapely.from_wkb(np.array(parcels.wkb, dtype=object)))
     if parcels.buffer.any():
         geometries = shapely.buffer(geometries, parcels.buffer)
-    pixels = pixel_weights(lattice.to_pixels(geometries), lattice.shape, rule)
+    local, first = lattice.to_pixels(geometries)
+    pixels = pixel_weights(local, rule).moved(first)
     count = parcels.parcel.size
     total = np.bincount(pixels.parcel, weights=pixels.weight, minlength=count).astype(float)
     n_total = np.bincount(pixels.parcel, minlength=count).astype(np.int32)
