@@ -6,13 +6,17 @@ __all__ = [
     "AccessError",
     "BadItemError",
     "CatalogError",
+    "ClusterError",
     "ClusterMismatchError",
+    "ConflictError",
     "DuplicateIdError",
     "EmptySearchError",
     "Error",
     "FilterError",
     "FilterIgnoredError",
     "GridMismatchError",
+    "JobFileError",
+    "MemoryLimitError",
     "MissingCRSError",
     "MissingIdError",
     "NoGridError",
@@ -23,6 +27,14 @@ __all__ = [
     "ParcelsTooLargeError",
     "ReadError",
     "SeveralGridsError",
+    "StoreAccessError",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreExistsError",
+    "StoreFormatError",
+    "StoreFullError",
+    "StoreNotFoundError",
+    "StoreUnavailableError",
     "TooLargeError",
     "UnknownBandError",
     "UnknownCollectionError",
@@ -32,6 +44,7 @@ __all__ = [
     "UnknownStatisticError",
     "UnprojectedProductError",
     "UnsupportedAssetError",
+    "WorkflowError",
 ]
 
 
@@ -176,3 +189,55 @@ class NoOverlapError(ParcelsError):
 
 class UnsupportedAssetError(BadItemError):
     """An asset is no raster file that can be read at once."""
+
+
+class JobFileError(OptionError):
+    """A job file says something that cannot be; the message tells all of it at once."""
+
+
+class StoreError(Error):
+    """A store of observations cannot be used as asked."""
+
+
+class StoreNotFoundError(StoreError):
+    """There is no store, or no snapshot, where one was expected."""
+
+
+class StoreExistsError(StoreError):
+    """There is something else where a store was to be made."""
+
+
+class StoreFormatError(StoreError):
+    """A store was written in a format that this version does not know."""
+
+
+class StoreCorruptError(StoreError):
+    """An object of a store is missing, or is not what its name or record says."""
+
+
+class StoreAccessError(StoreError):
+    """A store may not be read or written with the rights or keys at hand."""
+
+
+class StoreFullError(StoreError):
+    """No space is left where a store lies."""
+
+
+class StoreUnavailableError(StoreError):
+    """A store does not answer at present; trying again may help."""
+
+
+class ConflictError(StoreError):
+    """One unit of work was computed twice, with different results."""
+
+
+class ClusterError(Error):
+    """A cluster could not be started, does not answer, or went away."""
+
+
+class WorkflowError(Error):
+    """A workflow that was written for other software would not run there."""
+
+
+class MemoryLimitError(Error):
+    """A unit of work needs more memory than the workers have."""

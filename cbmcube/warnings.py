@@ -9,15 +9,19 @@ from contextlib import contextmanager
 __all__ = [
     "AbsurdCoordinatesWarning",
     "CbmcubeWarning",
+    "ClusterLeftRunningWarning",
     "ClusterMismatchWarning",
     "CropListWarning",
+    "DamagedStoreWarning",
     "FilteredOutWarning",
     "IgnoredOffsetWarning",
     "OutsideParcelsWarning",
     "PossiblyTruncatedWarning",
     "RefusedItemWarning",
     "RepairedParcelsWarning",
+    "SingleWriterWarning",
     "UnfilteredServerWarning",
+    "UnfinishedSeasonWarning",
     "UnknownPropertyWarning",
     "strict",
 ]
@@ -29,6 +33,10 @@ class CbmcubeWarning(UserWarning):
 
 class ClusterMismatchWarning(CbmcubeWarning):
     """A cluster lacks packages, or has other versions of them than its client."""
+
+
+class ClusterLeftRunningWarning(CbmcubeWarning):
+    """A cluster could not be stopped and may go on costing money."""
 
 
 class RefusedItemWarning(CbmcubeWarning):
@@ -69,6 +77,18 @@ class RepairedParcelsWarning(CbmcubeWarning):
 
 class OutsideParcelsWarning(CbmcubeWarning):
     """Some parcels lie outside the cube."""
+
+
+class DamagedStoreWarning(CbmcubeWarning):
+    """A damaged object of a store was set aside, and will be made again."""
+
+
+class SingleWriterWarning(CbmcubeWarning):
+    """A store cannot keep two writers from overwriting each other, so only one may run."""
+
+
+class UnfinishedSeasonWarning(CbmcubeWarning):
+    """Results were read of which some are not computed yet."""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from cbmcube.catalog._catalog import ApiCatalog, Catalog, FrozenCatalog, open_ca
 from cbmcube.catalog._expression import Condition, Property, prop
 from cbmcube.catalog._facts import Dropped
 from cbmcube.catalog._fingerprint import fingerprint, item_changes
-from cbmcube.catalog._freeze import freeze
+from cbmcube.catalog._freeze import freeze, unsigned_item
 from cbmcube.catalog._gaps import Gap
 from cbmcube.catalog._hosts import is_inside, leads_inside
 from cbmcube.catalog._identity import Identity, identify
@@ -40,4 +40,5 @@ __all__ = [
     "prop",
     "report",
     "search",
+    "unsigned_item",
 ]

@@ -75,8 +75,14 @@ def freeze(items: pystac.ItemCollection, path: str | Path) -> Path:
     return path
 
 
+def unsigned_item(item: pystac.Item) -> dict[str, Any]:
+    """Return an item as JSON whose addresses carry no signature and no token."""
+    content: dict[str, Any] = _unsigned(item.to_dict(transform_hrefs=False))
+    return content
+
+
 def _portable(item: pystac.Item, folder: str) -> dict[str, Any]:
-    content = _unsigned(item.to_dict(transform_hrefs=False))
+    content = unsigned_item(item)
     own = item.get_self_href() or ""
     if own.lower().startswith("http"):
         return content  # relative hrefs would start from that address

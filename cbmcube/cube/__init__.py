@@ -4,15 +4,29 @@ from cbmcube.cube._classify import Classification, classify
 from cbmcube.cube._explain import explain
 from cbmcube.cube._explanation import Explanation, GridExplanation
 from cbmcube.cube._load import load, load_native
+from cbmcube.cube._failure import failure_kind, without_secrets
 from cbmcube.cube._mask import mask
+from cbmcube.cube._order import OnError
+from cbmcube.cube._resample import source_bounds
+from cbmcube.cube._sources import CubeGrid
+from cbmcube.cube._window import find_grids, load_window, overlap, source_extent
 
 __all__ = [
     "Classification",
+    "CubeGrid",
     "Explanation",
     "GridExplanation",
+    "OnError",
     "classify",
     "explain",
+    "failure_kind",
+    "find_grids",
     "load",
     "load_native",
+    "load_window",
     "mask",
+    "overlap",
+    "source_bounds",
+    "source_extent",
+    "without_secrets",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Literal
 
 from cbmcube.cube._order import ReadOrder
 from cbmcube.exceptions import Error, ReadError
@@ -16,6 +17,11 @@ _REFUSED = re.compile(
 )
 _LASTING = re.compile(
     r"response code: 4(?!08|29)\d\d|not recognized as being|no such file", flags=re.IGNORECASE
+)
+_BUSY = re.compile(
+    r"response code: (5\d\d|408|429)|curl error|timed? ?out|connection|reset by|broken pipe"
+    r"|could ?n[o']t resolve|temporarily|range downloading",
+    flags=re.IGNORECASE,
 )
 _LOGGERS = (
     "rasterio._base",
@@ -58,6 +64,27 @@ def could_not_read(error: BaseException, order: ReadOrder, href: str) -> ReadErr
 def may_pass(error: BaseException) -> bool:
     """Whether trying again later may help, as it may with a server that is busy."""
     return not _LASTING.search(str(error))
+
+
+def failure_kind(error: BaseException) -> Literal["busy", "refused", "lasting"]:
+    """Say what an error of reading calls for.
+
+    Returns
+    -------
+    str
+        ``"busy"``: the way to the file failed, and may work later. ``"refused"``: the server
+        wants keys or a token, and the file may be good. ``"lasting"``: the file itself cannot be
+        read, or is not there.
+
+    Examples
+    --------
+    >>> failure_kind(OSError("HTTP response code: 503"))
+    'busy'
+    """
+    text = str(error)
+    if _REFUSED.search(text):
+        return "refused"
+    return "busy" if _BUSY.search(text) else "lasting"
 
 
 def without_secrets(text: str) -> str:

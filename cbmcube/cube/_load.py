@@ -218,7 +218,7 @@ def _sources(
     """Return the assets to read, band by band in the order asked for."""
     wanted = product.select_bands(bands)
     reader = header_geobox if read_headers else None
-    found = _sorted_items(items, product)
+    found = sorted_items(items, product)
     for item in found:
         item_profile(item, product)
     sources = [
@@ -230,7 +230,8 @@ def _sources(
     return sorted(sources, key=lambda source: rank[source.band.name])
 
 
-def _sorted_items(items: Iterable[pystac.Item], product: Product) -> list[pystac.Item]:
+def sorted_items(items: Iterable[pystac.Item], product: Product) -> list[pystac.Item]:
+    """Return items by id; none at all, or two of one id, are an error."""
     found = sorted(items, key=lambda item: item.id)
     if not found:
         raise EmptySearchError(

@@ -60,7 +60,7 @@ def to_observations(stats: xr.Dataset, *, geometry: bool = False) -> pd.DataFram
             hint="load such a band too, or use to_geodataframe for one date",
         )
     cube = stats.compute()
-    table = _arrow_table(cube)
+    table = observation_table(cube)
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
     if not geometry:
         return frame
@@ -151,8 +151,8 @@ def _class_shares(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     return shares
 
 
-def _arrow_table(cube: xr.Dataset) -> pa.Table:
-    """Write the cube as columns; every array is laid out as (time, parcel, band)."""
+def observation_table(cube: xr.Dataset) -> pa.Table:
+    """Write a computed cube as columns; every array is laid out as (time, parcel, band)."""
     bands = _bands(cube)
     shape = (cube.sizes["time"], cube.sizes["parcel"], len(bands))
     columns = _labels(cube, bands, shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +19,17 @@ _STRIPE = 64
 is read together, and the order does not depend on the user's."""
 
 
+class Ground(Protocol):
+    """Something that lies in a CRS and covers ground, such as a node of a cube."""
+
+    @property
+    def crs(self) -> CRS:
+        """The CRS."""
+
+    def footprint(self) -> Any:
+        """Return the ground that is covered, as a geometry in the CRS."""
+
+
 class Assignment:
     """Parcels, each given to one CRS of the cube, with geometries in that CRS.
 
@@ -32,7 +43,7 @@ class Assignment:
 
     __slots__ = ("choice", "projected")
 
-    def __init__(self, parcels: gpd.GeoDataFrame, nodes: Sequence[Node]) -> None:
+    def __init__(self, parcels: gpd.GeoDataFrame, nodes: Sequence[Ground]) -> None:
         grounds = _footprints(nodes)
         self.projected: dict[CRS, NDArray[Any]] = {
             crs: np.asarray(parcels.geometry.to_crs(crs.proj).array, dtype=object)
@@ -52,12 +63,12 @@ class Assignment:
         """Parcels that no grid covers."""
         return np.asarray(self.choice < 0)
 
-    def members(self, node: Node) -> NDArray[np.int64]:
+    def members(self, node: Ground) -> NDArray[np.int64]:
         """Return the numbers of the parcels that are read on this node's grid."""
         return np.flatnonzero(self.choice == list(self.projected).index(node.crs))
 
 
-def _footprints(nodes: Sequence[Node]) -> dict[CRS, Any]:
+def _footprints(nodes: Sequence[Ground]) -> dict[CRS, Any]:
     grounds: dict[CRS, Any] = {}
     for node in nodes:
         crs = node.crs

@@ -153,7 +153,7 @@ def reduce_parcels(
         )
         for node, steps in zip(nodes, positions, strict=True)
     ]
-    _require_valid(parcels, _indexed(works, len(parcels), pixels))
+    require_valid(parcels, _indexed(works, len(parcels), pixels))
     arrays = build_arrays(works, layout, times=axis.sizes["time"], rule=pixels)
     attrs = _attributes(cube, nodes, pixels, distances, percentiles)
     return vector_cube(arrays, layout, plan, axis, parcels, nodes, attrs)
@@ -179,10 +179,12 @@ def _indexed(works: Sequence[GridWork], parcels: int, rule: PixelRule) -> NDArra
     return known
 
 
-def _require_valid(parcels: gpd.GeoDataFrame, known: NDArray[np.bool_]) -> None:
+def require_valid(parcels: gpd.GeoDataFrame, known: NDArray[np.bool_] | None = None) -> None:
     """Refuse invalid geometries before anything is computed; those of `known` are valid."""
     geometries = np.asarray(parcels.geometry.array, dtype=object)
-    invalid = ~known & ~shapely.is_missing(geometries)
+    invalid = ~shapely.is_missing(geometries)
+    if known is not None:
+        invalid &= ~known
     invalid[invalid] = ~shapely.is_valid(geometries[invalid])
     if invalid.any():
         named = ", ".join(map(str, parcels.index[invalid][:5]))

@@ -35,7 +35,7 @@ def test_a_window_weighs_pixels_like_the_grid_it_was_cut_from(
 ) -> None:
     random = np.random.default_rng(seed)
     west, north = 10.0 * place[0] + shift, 5_000_000.0 + 10.0 * place[1] - shift
-    centres = random.uniform(400, 2400, (12, 2)) + (west, north - 3200)
+    centres = random.uniform(400, 2400, (12, 2)) + np.array([west, north - 3200])
     parcels = [
         shapely.convex_hull(shapely.MultiPoint(centre + random.normal(0, 60, (9, 2))))
         for centre in centres

@@ -1,0 +1,157 @@
+"""One acquisition on the parts of native grids that some parcels need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pystac
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from cbmcube.catalog import AccessPolicy, Acquisition, gate_items
+from cbmcube.cube._blocks import BlockSize
+from cbmcube.cube._grid import Bounds, geobox_bounds, grid_key
+from cbmcube.cube._load import sorted_items
+from cbmcube.cube._open import Wish, open_grid
+from cbmcube.cube._order import OnError
+from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
+from cbmcube.exceptions import NoGridError, NoOverlapError, UnknownBandError
+from cbmcube.products import Product
+
+
+def find_grids(
+    items: Iterable[pystac.Item],
+    product: Product,
+    *,
+    bands: Sequence[str] | str | None = None,
+    access: AccessPolicy | None = None,
+) -> list[CubeGrid]:
+    """Return the native grids of items, with all sources on each; opens and plans nothing.
+
+    Parameters
+    ----------
+    items, product, bands, access
+        As in `load_native`.
+
+    Raises
+    ------
+    Error
+        As in `load_native`.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.cube import find_grids
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_BS)
+    >>> [grid.name for grid in find_grids(items, cbm.CARD_BS)]
+    ['EPSG32632_10m', 'EPSG32633_10m']
+    """
+    found = sorted_items(items, product)
+    for item in found:
+        item_profile(item, product)
+    return native_grids(
+        _in_order(gate_items(found, access, product), product, bands),
+    )
+
+
+def load_window(
+    acquisition: Acquisition,
+    product: Product,
+    windows: Mapping[str, GeoBox],
+    *,
+    bands: Sequence[str] | str | None = None,
+    block: int,
+    offset: float | None = None,
+    on_error: OnError = "raise",
+) -> xr.DataTree:
+    """Open one acquisition on a part of each of its native grids, as `load_native` would.
+
+    Parameters
+    ----------
+    acquisition
+        The time step. Its items are ones that a search, or `find_grids`, let in: where they
+        point at is not checked again.
+    product, bands, offset, on_error
+        As in `load_native`.
+    windows
+        For each grid, by the name that `load_native` gives it, whole pixels of it. Items that
+        lie on none of them are left alone.
+    block
+        Chunk size in pixels of the finest window; coarser ones use the same ground.
+
+    Returns
+    -------
+    xarray.DataTree
+        As of `load_native`, one time step; the numbers are the same, pixel by pixel.
+
+    Raises
+    ------
+    NoOverlapError
+        If no item meets a window.
+    UnknownBandError
+        If a band has no source there.
+    """
+    wanted = product.select_bands(bands)
+    sources = _in_order(acquisition.items, product, bands)
+    here: dict[str, list[Source]] = {}
+    for source in sources:
+        if source.geobox is None:
+            continue
+        name = grid_key(source.geobox).name
+        if name in windows and meets(source, windows[name]):
+            here.setdefault(name, []).append(source)
+    if not here:
+        raise NoOverlapError(
+            f"acquisition {acquisition.id} does not meet the window",
+            given=", ".join(windows),
+            hint="load an acquisition that does",
+        )
+    missing = {band.name for band in wanted} - {s.band.name for found in here.values() for s in found}
+    if missing:
+        raise UnknownBandError(
+            f"acquisition {acquisition.id} has no source of a band there",
+            given=", ".join(sorted(missing)),
+            hint="leave the band out",
+        )
+    finest = min(abs(windows[name].affine.a) for name in here)
+    nodes = {"/": xr.Dataset(attrs={"product": product.name})}
+    for name in sorted(here):
+        window = windows[name]
+        side = max(1, int(block * finest / abs(window.affine.a) + 1e-6))
+        grid = CubeGrid(name, window, tuple(here[name]))
+        cube = open_grid(grid, [acquisition], product, BlockSize(1, side), Wish(offset, on_error))
+        # Which parcels belong here was decided when the window was cut.
+        del cube.attrs["source_bounds"]
+        nodes[f"/{name}"] = cube
+    return xr.DataTree.from_dict(nodes)
+
+
+def source_extent(source: Source) -> Bounds:
+    """Return the extent of a source's own grid, in units of its CRS."""
+    if source.geobox is None:
+        raise NoGridError(f"item {source.item.id!r}, asset {source.key!r} states no grid")
+    return geobox_bounds(source.geobox)
+
+
+def meets(source: Source, window: GeoBox) -> bool:
+    """Return whether a source and a window of its grid share ground."""
+    return bool(overlap(np.array(geobox_bounds(window)), source_extent(source)) > 0)
+
+
+def overlap(boxes: NDArray[np.float64], window: Bounds) -> NDArray[np.float64]:
+    """Return the area that boxes (…, 4) share with a window, in square units of the CRS."""
+    wide = np.minimum(boxes[..., 2], window[2]) - np.maximum(boxes[..., 0], window[0])
+    high = np.minimum(boxes[..., 3], window[3]) - np.maximum(boxes[..., 1], window[1])
+    return np.asarray(np.maximum(wide, 0.0) * np.maximum(high, 0.0))
+
+
+def _in_order(
+    items: Iterable[pystac.Item], product: Product, bands: Sequence[str] | str | None
+) -> list[Source]:
+    """Return the sources of items, band by band in the order asked for."""
+    wanted = product.select_bands(bands)
+    rank = {band.name: number for number, band in enumerate(wanted)}
+    sources = (s for item in items for s in item_sources(item, product, wanted))
+    return sorted(sources, key=lambda source: rank[source.band.name])

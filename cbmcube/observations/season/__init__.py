@@ -1,0 +1,25 @@
+"""A season planned in units of work, and run to its end whatever happens."""
+
+from cbmcube.observations.season._estimate import Estimate, Prices
+from cbmcube.observations.season._plan import Plan, open_plan, plan
+from cbmcube.observations.season._progress import Progress
+from cbmcube.observations.season._recipe import ENGINE
+from cbmcube.observations.season._report import RunReport, SeasonStatus
+from cbmcube.observations.season._status import status
+from cbmcube.observations.season._work import Outcome, Unit, run_unit
+
+__all__ = [
+    "ENGINE",
+    "Estimate",
+    "Outcome",
+    "Plan",
+    "Prices",
+    "Progress",
+    "RunReport",
+    "SeasonStatus",
+    "Unit",
+    "open_plan",
+    "plan",
+    "run_unit",
+    "status",
+]

@@ -1,0 +1,142 @@
+"""What is computed in a season: everything but the items and the parcels that changes a number."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cbmcube.exceptions import OptionError
+from cbmcube.products import Product, list_products
+from cbmcube.zonal import Percentiles, PixelRule, Statistic, plan_statistics
+
+ENGINE = 1
+"""Raised whenever the same input gives other numbers: what was computed before is then old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How items and parcels become numbers."""
+
+    product: Product
+    """What the items hold."""
+    bands: tuple[str, ...]
+    """Bands that are read, in the user's order."""
+    mask: bool
+    """Whether the product's mask rule is applied."""
+    statistics: tuple[str, ...]
+    """Names of statistics."""
+    pixels: PixelRule
+    """The pixel rule."""
+    buffer: float | None
+    """Distance in metres by which all parcels are widened; ``None``: their own column."""
+    percentiles: Percentiles
+    """The definition of percentiles."""
+    offset: float | None
+    """Reflectance offset where items do not say."""
+    parcel_crs: str
+    """CRS of the parcels as given."""
+
+    @property
+    def rows_per_parcel(self) -> int:
+        """Rows of one parcel and acquisition: one for each band with statistics."""
+        return sum(self.product.band(name).kind != "classes" for name in self.bands)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recipe as the store keeps it; equal recipes are equal text."""
+        facts = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "product"
+        }
+        return {
+            **facts,
+            "bands": list(self.bands),
+            "statistics": list(self.statistics),
+            "product": self.product.name,
+            "product_definition": self._definition(),
+            "engine": ENGINE,
+        }
+
+    def _definition(self) -> str:
+        """Hash what the product says of the bands and of the mask.
+
+        How providers spell it is left out: a new provider changes no number of another.
+        """
+        bands = [dataclasses.asdict(self.product.band(name)) for name in self.bands]
+        rule = self.product.mask_rule
+        facts = [bands, None if rule is None or not self.mask else dataclasses.asdict(rule)]
+        return digest(facts)
+
+
+def recipe_from_json(facts: dict[str, Any], product: Product | None) -> Recipe:
+    """Return the recipe of a store.
+
+    Parameters
+    ----------
+    facts
+        What `Recipe.to_json` gave.
+    product
+        The product; ``None`` takes the library's of that name.
+
+    Raises
+    ------
+    OptionError
+        If the product is not known, or is not the one the store was made with.
+    """
+    known = {one.name: one for one in list_products()}
+    found = known.get(facts["product"]) if product is None else product
+    if found is None or found.name != facts["product"]:
+        raise OptionError(
+            f"the store holds {facts['product']}",
+            given="no product of that name" if found is None else found.name,
+            hint="pass product=, the one the season was planned with",
+        )
+    recipe = Recipe(
+        product=found,
+        bands=tuple(facts["bands"]),
+        mask=facts["mask"],
+        statistics=tuple(facts["statistics"]),
+        pixels=facts["pixels"],
+        buffer=facts["buffer"],
+        percentiles=facts["percentiles"],
+        offset=facts["offset"],
+        parcel_crs=facts["parcel_crs"],
+    )
+    if recipe.to_json() != facts:
+        raise OptionError(
+            f"{found.name} is defined otherwise than when the season was planned, or the numbers of"
+            f" this release (engine {ENGINE}) are not those of the store",
+            given=f"engine {facts.get('engine')}, definition {facts.get('product_definition')}",
+            allowed=f"engine {ENGINE}, definition {recipe.to_json()['product_definition']}",
+            hint="plan into a new store, so that old and new numbers stay apart",
+        )
+    return recipe
+
+
+def check_statistics(statistics: Iterable[Statistic] | Statistic) -> tuple[str, ...]:
+    """Return the names of statistics that a store can hold: those the library defines."""
+    plan = plan_statistics(statistics)
+    if plan.reducers:
+        raise OptionError(
+            "a store holds statistics that can be computed again from their names",
+            given=", ".join(own.__name__ for own in plan.reducers),
+            allowed="count, mean, std, min, max, median and percentiles",
+            hint="use functions of your own with reduce_parcels",
+        )
+    return plan.names
+
+
+def digest(facts: Any) -> str:
+    """Return the SHA-256 of JSON-like facts; sets are sorted."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return dict(value) if hasattr(value, "keys") else str(value)
