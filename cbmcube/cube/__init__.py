@@ -3,8 +3,8 @@
 from cbmcube.cube._classify import Classification, classify
 from cbmcube.cube._explain import explain
 from cbmcube.cube._explanation import Explanation, GridExplanation
-from cbmcube.cube._load import load, load_native
 from cbmcube.cube._failure import failure_kind, without_secrets
+from cbmcube.cube._load import load, load_native
 from cbmcube.cube._mask import mask
 from cbmcube.cube._order import OnError
 from cbmcube.cube._resample import source_bounds

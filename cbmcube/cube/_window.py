@@ -108,7 +108,9 @@ def load_window(
             given=", ".join(windows),
             hint="load an acquisition that does",
         )
-    missing = {band.name for band in wanted} - {s.band.name for found in here.values() for s in found}
+    missing = {band.name for band in wanted} - {
+        s.band.name for found in here.values() for s in found
+    }
     if missing:
         raise UnknownBandError(
             f"acquisition {acquisition.id} has no source of a band there",

@@ -1,7 +1,8 @@
 """A season planned in units of work, and run to its end whatever happens."""
 
+from cbmcube.observations.season._begin import open_plan, plan
 from cbmcube.observations.season._estimate import Estimate, Prices
-from cbmcube.observations.season._plan import Plan, open_plan, plan
+from cbmcube.observations.season._plan import Plan
 from cbmcube.observations.season._progress import Progress
 from cbmcube.observations.season._recipe import ENGINE
 from cbmcube.observations.season._report import RunReport, SeasonStatus

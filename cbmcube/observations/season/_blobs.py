@@ -43,9 +43,7 @@ def get_items(store: Store, name: str) -> tuple[pystac.Item, ...]:
     return tuple(pystac.Item.from_dict(one, migrate=False) for one in features)
 
 
-def put_parcels(
-    store: Store, parcels: gpd.GeoDataFrame, group: Group | None = None
-) -> str:
+def put_parcels(store: Store, parcels: gpd.GeoDataFrame, group: Group | None = None) -> str:
     """Keep parcels as given and, for a group, as they lie on its grid."""
     kept = parcels if group is None else parcels.iloc[group.members]
     columns = [c for c in ("buffer_m", "crop", "area_m2") if c in kept]
@@ -102,9 +100,7 @@ def acquisition_to_json(acquisition: Acquisition, items: str) -> dict[str, Any]:
     }
 
 
-def acquisition_from_json(
-    facts: Mapping[str, Any], items: tuple[pystac.Item, ...]
-) -> Acquisition:
+def acquisition_from_json(facts: Mapping[str, Any], items: tuple[pystac.Item, ...]) -> Acquisition:
     """Return the acquisition that a plan tells of."""
     reference = facts.get("reference_time")
     return Acquisition(

@@ -151,9 +151,7 @@ def group_memory(plan: Plan, group: dict[str, Any]) -> int:
     side = block_side(windows, BLOCK_PIXELS)
     pixels = max(min(side, box.shape[0]) * min(side, box.shape[1]) for box in windows.values())
     recipe = plan.recipe
-    band_bytes = [
-        1 if recipe.product.band(name).kind == "classes" else 4 for name in recipe.bands
-    ]
+    band_bytes = [1 if recipe.product.band(name).kind == "classes" else 4 for name in recipe.bands]
     planes = sum(band_bytes) + 2 * max(band_bytes) + (1 if recipe.mask else 0)
     rows = group["count"] * recipe.rows_per_parcel
     return int(pixels * (planes + INDEX_BYTES) + rows * 400)

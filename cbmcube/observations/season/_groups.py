@@ -152,9 +152,7 @@ def _cut(geobox: GeoBox, extent: Sequence[float], *, margin: int) -> GeoBox:
     return geobox[first[1] : last[1], first[0] : last[0]]
 
 
-def _digest(
-    ids: Any, geometries: NDArray[Any], widen: NDArray[np.float64], crs: CRS
-) -> str:
+def _digest(ids: Any, geometries: NDArray[Any], widen: NDArray[np.float64], crs: CRS) -> str:
     found = hashlib.sha256(f"{crs.to_wkt()}\n".encode())
     for name, wkb in zip(ids, shapely.to_wkb(geometries), strict=True):
         found.update(f"{type(name).__name__[:3]}:{name}\n".encode())

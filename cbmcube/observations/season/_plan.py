@@ -1,190 +1,28 @@
-"""Plan a season: what will be read and computed, in units that can be done in any order."""
+"""A plan: units of work with a store, to look at, to run, to bring up to date."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from threading import Event
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pystac
 from distributed import Client
 
-from cbmcube.catalog import (
-    AccessPolicy,
-    ApiCatalog,
-    Condition,
-    FrozenCatalog,
-    group_acquisitions,
-    search,
-)
-from cbmcube.cube import find_grids
-from cbmcube.exceptions import NoOverlapError, OptionError
-from cbmcube.observations.season._blobs import (
-    acquisition_to_json,
-    get_items,
-    get_parcels,
-    get_table,
-    group_to_json,
-    positions,
-    put_items,
-    put_parcels,
-    put_table,
-)
+from cbmcube.catalog import AccessPolicy, search
+from cbmcube.observations.season._blobs import get_items, get_parcels, get_table
 from cbmcube.observations.season._estimate import Estimate, Prices, describe, describe_html, expect
-from cbmcube.observations.season._groups import Group, group_parcels
-from cbmcube.observations.season._journal import latest_plan, note_plan
+from cbmcube.observations.season._make import Filter, Source, find_items, make_plan
 from cbmcube.observations.season._progress import Watch
-from cbmcube.observations.season._recipe import (
-    Recipe,
-    check_statistics,
-    recipe_from_json,
-)
+from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.season._report import RunReport
 from cbmcube.observations.season._run import run_plan
-from cbmcube.observations.season._units import make_units
 from cbmcube.observations.season._work import Unit
-from cbmcube.observations.store import Store, canonical_json, create_store, open_store
-from cbmcube.parcels import check_parcels
-from cbmcube.products import Product
-from cbmcube.zonal import DEFAULT_STATISTICS, Percentiles, PixelRule, Statistic, require_valid
-
-RECORDS = 25_000
-"""Records of a unit: large enough that few tasks do a season, small enough to lose."""
-FORMAT = 1
-"""Format of a plan."""
-
-Source = ApiCatalog | FrozenCatalog | pystac.ItemCollection | Iterable[pystac.Item]
-
-
-def plan(  # noqa: PLR0913  # each is one thing that a user may say
-    source: Source,
-    product: Product,
-    parcels: gpd.GeoDataFrame,
-    *,
-    store: str | os.PathLike[str] | Store,
-    period: str | None = None,
-    filter: str | Mapping[str, Any] | Condition | None = None,  # noqa: A002  # as in search
-    bands: Sequence[str] | str | None = None,
-    mask: bool = True,
-    statistics: Iterable[Statistic] | Statistic = DEFAULT_STATISTICS,
-    pixels: PixelRule = "exact",
-    buffer: float | None = None,
-    percentiles: Percentiles = "weighted",
-    offset: float | None = None,
-    records_per_unit: int = RECORDS,
-    access: AccessPolicy | None = None,
-) -> Plan:
-    """Plan the statistics of all parcels in a season, as units of work with a store.
-
-    Nothing is read but metadata. What is planned is written to the store: the recipe, the exact
-    items, the parcels; so a run needs nothing but the store, and can be repeated.
-
-    Parameters
-    ----------
-    source
-        A catalogue to search, or items.
-    product
-        What the items hold.
-    parcels
-        Polygons with a CRS; the index names them.
-    store
-        Folder or ``s3://bucket/prefix``. One that exists is taken if its recipe is the same.
-    period, filter
-        As in `search`; only with a catalogue.
-    bands
-        Bands to read; all of the product by default.
-    mask
-        Whether the product's mask rule is applied.
-    statistics, pixels, buffer, percentiles
-        As in `reduce_parcels`; no functions of your own.
-    offset
-        As in `load_native`.
-    records_per_unit
-        Most rows of a unit.
-    access
-        Where items may point at.
-
-    Returns
-    -------
-    Plan
-        Its repr says what a run will do; `Plan.run` does it.
-
-    Raises
-    ------
-    StoreExistsError
-        If the store holds another recipe.
-    NoOverlapError
-        If no item shows a parcel.
-    Error
-        As in `search`, `load_native` and `reduce_parcels`.
-
-    Examples
-    --------
-    >>> import cbmcube as cbm
-    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(20)
-    >>> season = cbm.plan(
-    ...     cbm.open_catalog(country.catalogue),
-    ...     cbm.CARD_BS,
-    ...     parcels,
-    ...     store=getfixture("tmp_path") / "bs",
-    ... )
-    >>> season.run(progress=False).ok
-    True
-    """
-    parcels = check_parcels(parcels)
-    require_valid(parcels)
-    wanted = product.select_bands(bands)
-    recipe = Recipe(
-        product=product,
-        bands=tuple(band.name for band in wanted),
-        mask=bool(mask) and product.mask_rule is not None,
-        statistics=check_statistics(statistics),
-        pixels=pixels,
-        buffer=None if buffer is None else float(buffer),
-        percentiles=percentiles,
-        offset=None if offset is None else float(offset),
-        parcel_crs=_crs_text(parcels),
-    )
-    _require_sense(recipe, records_per_unit)
-    items = _items(source, product, parcels, period, filter)
-    home = store if isinstance(store, Store) else create_store(store, recipe.to_json())
-    return _plan(home, recipe, parcels, items, records_per_unit, access, {})
-
-
-def open_plan(
-    store: str | os.PathLike[str] | Store, *, product: Product | None = None, plan: str | None = None
-) -> Plan:
-    """Open the plan of a store, to run what is left of it.
-
-    Parameters
-    ----------
-    store
-        Folder or ``s3://bucket/prefix``.
-    product
-        The product, if it is not one of the library's.
-    plan
-        Name of a plan in the store; the one made last by default.
-
-    Raises
-    ------
-    StoreNotFoundError
-        If there is no store.
-    OptionError
-        If it has no plan, or the product is not that of the store.
-    """
-    home = store if isinstance(store, Store) else open_store(store)
-    name = plan or latest_plan(home)
-    if name is None:
-        raise OptionError(
-            "the store has no plan", given=home.url, hint="make one with cbmcube.plan(..., store=)"
-        )
-    return Plan(home, recipe_from_json(home.recipe, product), name)
+from cbmcube.observations.store import Store
 
 
 class Plan:
@@ -304,7 +142,7 @@ class Plan:
         source: Source,
         *,
         period: str | None = None,
-        filter: str | Mapping[str, Any] | Condition | None = None,  # noqa: A002
+        filter: Filter = None,  # noqa: A002  # as in search
         again: Iterable[str] = (),
         access: AccessPolicy | None = None,
     ) -> Plan:
@@ -322,7 +160,7 @@ class Plan:
             after files were mended.
         """
         parcels = self.parcels()
-        found = _items(source, self.recipe.product, parcels, period, filter)
+        found = find_items(source, self.recipe.product, parcels, period, filter)
         merged = {item.id: item for item in self.items()} | {item.id: item for item in found}
         items = list(search(pystac.ItemCollection(merged.values()), self.recipe.product))
         attempts = dict(self.facts["attempts"])
@@ -335,7 +173,8 @@ class Plan:
                 origin = str(named[key])
                 attempts[origin] = attempts.get(origin, 0) + 1
         size = int(self.facts["records_per_unit"])
-        return _plan(self.store, self.recipe, parcels, items, size, access, attempts)
+        name = make_plan(self.store, self.recipe, parcels, items, size, access, attempts)
+        return Plan(self.store, self.recipe, name)
 
     def expect(
         self, client: Client | None = None, *, probe: int = 2, prices: Prices | None = None
@@ -376,106 +215,3 @@ class Plan:
 
     def _repr_html_(self) -> str:
         return describe_html(self.to_dict())
-
-
-def _plan(
-    store: Store,
-    recipe: Recipe,
-    parcels: gpd.GeoDataFrame,
-    items: Sequence[pystac.Item],
-    size: int,
-    access: AccessPolicy | None,
-    attempts: Mapping[str, int],
-) -> Plan:
-    grids = find_grids(items, recipe.product, bands=recipe.bands, access=access)
-    known = {source.item.id: source.item for grid in grids for source in grid.sources}
-    acquisitions = group_acquisitions(known.values())
-    most = max(1, size // recipe.rows_per_parcel)
-    groups = group_parcels(parcels, grids, _widen(parcels, recipe.buffer), most_parcels=most)
-    units = make_units(acquisitions, grids, groups, recipe, attempts)
-    if units.empty:
-        raise NoOverlapError(
-            "no item shows a parcel",
-            given=f"{len(items)} items, {len(parcels)} parcels",
-            hint="search with aoi=parcels, and check that the parcels' CRS is the true one",
-        )
-    facts = _freeze(store, parcels, acquisitions, groups, units)
-    facts |= {
-        "format": FORMAT,
-        "recipe": store.recipe_hash,
-        "attempts": dict(attempts),
-        "items": len(items),
-        "records_per_unit": size,
-    }
-    name = store.put_blob("plans", canonical_json(facts), "json")
-    note_plan(store, name)
-    return Plan(store, recipe, name)
-
-
-def _freeze(
-    store: Store,
-    parcels: gpd.GeoDataFrame,
-    acquisitions: Sequence[Any],
-    groups: list[Group],
-    units: pd.DataFrame,
-) -> dict[str, Any]:
-    """Write items and parcels to the store, and return what a plan says of them."""
-    used = set(units["acquisition"])
-    return {
-        "groups": [group_to_json(g, parcels, put_parcels(store, parcels, g)) for g in groups],
-        "acquisitions": [
-            acquisition_to_json(one, put_items(store, one) if number in used else "")
-            for number, one in enumerate(acquisitions)
-        ],
-        "units": put_table(store, units),
-        "parcels": put_table(store, positions(parcels, groups)),
-        "all_parcels": put_parcels(store, parcels),
-        "parcel_count": len(parcels),
-        "outside": len(parcels) - sum(g.members.size for g in groups),
-    }
-
-
-def _items(
-    source: Source,
-    product: Product,
-    parcels: gpd.GeoDataFrame,
-    period: str | None,
-    condition: str | Mapping[str, Any] | Condition | None,
-) -> list[pystac.Item]:
-    if isinstance(source, ApiCatalog | FrozenCatalog):
-        return list(search(source, product, aoi=parcels, period=period, filter=condition))
-    if period is not None or condition is not None:
-        raise OptionError(
-            "items were found already",
-            given="period= or filter=",
-            allowed="these with a catalogue only",
-            hint="search with them, or leave them out",
-        )
-    return list(source)
-
-
-def _require_sense(recipe: Recipe, size: int) -> None:
-    if recipe.rows_per_parcel == 0:
-        raise OptionError(
-            "class bands alone give no rows",
-            given=", ".join(recipe.bands),
-            allowed="at least one band that is not a class band",
-            hint="add a band with numbers",
-        )
-    if size < recipe.rows_per_parcel:
-        raise OptionError(
-            "records_per_unit counts rows",
-            given=size,
-            allowed=f"{recipe.rows_per_parcel} or more: one parcel with all bands",
-        )
-
-
-def _widen(parcels: gpd.GeoDataFrame, buffer: float | None) -> np.ndarray[Any, Any]:
-    if buffer is None and "buffer_m" in parcels:
-        return np.asarray(parcels["buffer_m"].fillna(0.0), dtype=float)
-    return np.full(len(parcels), buffer or 0.0)
-
-
-def _crs_text(parcels: gpd.GeoDataFrame) -> str:
-    code = parcels.crs.to_authority()
-    return str(parcels.crs.to_wkt()) if code is None else ":".join(code)

@@ -14,7 +14,8 @@ from typing import Protocol
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
-from cbmcube.exceptions import ClusterError
+from cbmcube.cube import without_secrets
+from cbmcube.exceptions import ClusterError, StoreError, StoreUnavailableError
 from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.season._work import Outcome, Unit, run_unit
 from cbmcube.observations.store import Store
@@ -58,6 +59,7 @@ class ThreadPool:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="cbmcube-unit")
         self._ended: queue.SimpleQueue[ThreadFuture[Outcome]] = queue.SimpleQueue()
         self._given = 0
+        self._units: dict[ThreadFuture[Outcome], Unit] = {}
 
     def room(self) -> int:
         """Return how many units more it takes now."""
@@ -68,6 +70,7 @@ class ThreadPool:
         job = self._job
         self._given += 1
         future = self._pool.submit(run_unit, job.store, job.recipe, unit, job.tries)
+        self._units[future] = unit
         future.add_done_callback(self._ended.put)
 
     def next(self, seconds: float) -> Outcome | None:
@@ -77,7 +80,9 @@ class ThreadPool:
         except queue.Empty:
             return None
         self._given -= 1
-        return future.result()
+        unit = self._units.pop(future)
+        error = future.exception()
+        return future.result() if error is None else failed(unit, error)
 
     def drop(self) -> None:
         """Forget what was not begun, and wait for what was."""
@@ -167,14 +172,14 @@ class ClientPool:
         self._futures.pop(key, None)
 
     def _failed(self, future: Future[Outcome], given: _Given) -> Outcome:
-        """Return the outcome of a unit that ended its worker; errors of the store are raised."""
+        """Return the outcome of a unit that did not end as it should."""
         self._forget(str(future.key))
         error = future.exception()
         if isinstance(error, KilledWorker):
             reason = f"it ended its worker again and again, the last one {error.last_worker}"
             return Outcome(given.unit.key, "failed", tries=given.times, reason=reason)
         assert error is not None  # noqa: S101  # of a future in error
-        raise error
+        return failed(given.unit, error, given.times)
 
     def _again(self, key: str, given: _Given, why: str) -> Outcome | None:
         self._forget(key)
@@ -199,6 +204,14 @@ class ClientPool:
                 self._late.append(outcome)
         if workers:
             self._client.restart_workers(workers, timeout=30, raise_for_error=False)
+
+
+def failed(unit: Unit, error: BaseException, tries: int = 1) -> Outcome:
+    """Return the outcome of a unit that raised; what ails the store ends the run instead."""
+    if isinstance(error, StoreError) and not isinstance(error, StoreUnavailableError):
+        raise error
+    reason = f"{type(error).__name__}: {without_secrets(str(error))}"
+    return Outcome(unit.key, "failed", tries=tries, reason=reason)
 
 
 def _lost(client: Client) -> ClusterError:

@@ -111,7 +111,7 @@ class Counter:
         )
 
 
-def watcher(progress: bool | Watch) -> tuple[Watch, float]:
+def watcher(progress: bool | Watch) -> tuple[Watch, float]:  # noqa: FBT001  # as users say it
     """Return what shows progress, and how often in seconds."""
     if callable(progress):
         return progress, 0.5

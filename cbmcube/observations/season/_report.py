@@ -57,9 +57,7 @@ class RunReport:
     @property
     def problems(self) -> pd.DataFrame:
         """One row for each unit that is not whole: ``key, status, tries, reason``."""
-        rows = [
-            (one.key, one.status, one.tries, one.reason) for one in self.outcomes if one.reason
-        ]
+        rows = [(one.key, one.status, one.tries, one.reason) for one in self.outcomes if one.reason]
         return pd.DataFrame(rows, columns=["key", "status", "tries", "reason"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,9 +79,9 @@ class RunReport:
 
     def __repr__(self) -> str:
         rate = self.records / self.seconds if self.seconds else 0.0
+        did = f"{self.done:,} units, {self.records:,} records in {duration(self.seconds)}"
         lines = [
-            f"<Run {self.run}: {self.done:,} units, {self.records:,} records"
-            f" in {duration(self.seconds)} ({rate:,.0f} a second)",
+            f"<Run {self.run}: {did} ({rate:,.0f} a second)",
             f"  left:     {self.left:,} units" + (", stopped early" if self.stopped else ""),
         ]
         if self.snapshot is not None:
@@ -132,9 +130,9 @@ class SeasonStatus:
         return asdict(self) | {"left": self.left}
 
     def __repr__(self) -> str:
+        done = f"{self.done:,} of {self.units:,} units, {self.records:,} records"
         lines = [
-            f"<Season in {self.store}: {self.done:,} of {self.units:,} units,"
-            f" {self.records:,} records",
+            f"<Season in {self.store}: {done}",
             f"  left:     {self.left:,} units, {self.failed:,} of them failed in the latest run",
             f"  snapshot: {self.snapshot if self.snapshot is not None else 'none yet'}",
             *(f"    {reason}" for reason in self.reasons),

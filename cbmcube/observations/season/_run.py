@@ -48,7 +48,9 @@ def run_plan(
     run = f"run-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
     begin = time.perf_counter()
     watch, every = watcher(progress)
-    counter = Counter(len(units), dict(zip(units["key"], units["pixels"], strict=True)), watch, every)
+    counter = Counter(
+        len(units), dict(zip(units["key"], units["pixels"], strict=True)), watch, every
+    )
     asked = stop.is_set if isinstance(stop, Event) else stop or (lambda: False)
     log = _Log(plan, run, client, len(units))
     with _ending(make_pool(Job(plan.store, plan.recipe, tries, timeout), client)) as pool:
@@ -156,9 +158,7 @@ def _part(left: pd.DataFrame, units: pd.DataFrame, part: tuple[int, int] | None)
 
 def _require_sense(part: tuple[int, int] | None, tries: int, timeout: float) -> None:
     if part is not None and not (1 <= part[0] <= part[1]):
-        raise OptionError(
-            "part= names one of n parts", given=part, allowed="(1, n) to (n, n)"
-        )
+        raise OptionError("part= names one of n parts", given=part, allowed="(1, n) to (n, n)")
     if tries < 1 or timeout <= 0:
         raise OptionError(
             "a unit is tried at least once, and gets time",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from cbmcube.observations.season._plan import open_plan
+from cbmcube.observations.season._begin import open_plan
 from cbmcube.observations.season._report import SeasonStatus, season_status
 from cbmcube.observations.store import Store
 

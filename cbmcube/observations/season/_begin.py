@@ -1,0 +1,172 @@
+"""Plan a season of all parcels, or open the plan that a store has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+import geopandas as gpd
+
+from cbmcube.catalog import AccessPolicy
+from cbmcube.exceptions import OptionError
+from cbmcube.observations.season._journal import latest_plan
+from cbmcube.observations.season._make import Filter, Source, find_items, make_plan
+from cbmcube.observations.season._plan import Plan
+from cbmcube.observations.season._recipe import Recipe, check_statistics, recipe_from_json
+from cbmcube.observations.store import Store, create_store, open_store
+from cbmcube.parcels import check_parcels
+from cbmcube.products import Product
+from cbmcube.zonal import DEFAULT_STATISTICS, Percentiles, PixelRule, Statistic, require_valid
+
+RECORDS = 25_000
+"""Records of a unit: large enough that few tasks do a season, small enough to lose."""
+
+
+def plan(  # noqa: PLR0913  # each is one thing that a user may say
+    source: Source,
+    product: Product,
+    parcels: gpd.GeoDataFrame,
+    *,
+    store: str | os.PathLike[str] | Store,
+    period: str | None = None,
+    filter: Filter = None,  # noqa: A002  # as in search
+    bands: Sequence[str] | str | None = None,
+    mask: bool = True,
+    statistics: Iterable[Statistic] | Statistic = DEFAULT_STATISTICS,
+    pixels: PixelRule = "exact",
+    buffer: float | None = None,
+    percentiles: Percentiles = "weighted",
+    offset: float | None = None,
+    records_per_unit: int = RECORDS,
+    access: AccessPolicy | None = None,
+) -> Plan:
+    """Plan the statistics of all parcels in a season, as units of work with a store.
+
+    Nothing is read but metadata. What is planned is written to the store: the recipe, the exact
+    items, the parcels; so a run needs nothing but the store, and can be repeated.
+
+    Parameters
+    ----------
+    source
+        A catalogue to search, or items.
+    product
+        What the items hold.
+    parcels
+        Polygons with a CRS; the index names them.
+    store
+        Folder or ``s3://bucket/prefix``. One that exists is taken if its recipe is the same.
+    period, filter
+        As in `search`; only with a catalogue.
+    bands
+        Bands to read; all of the product by default.
+    mask
+        Whether the product's mask rule is applied.
+    statistics, pixels, buffer, percentiles
+        As in `reduce_parcels`; no functions of your own.
+    offset
+        As in `load_native`.
+    records_per_unit
+        Most rows of a unit.
+    access
+        Where items may point at.
+
+    Returns
+    -------
+    Plan
+        Its repr says what a run will do; `Plan.run` does it.
+
+    Raises
+    ------
+    StoreExistsError
+        If the store holds another recipe.
+    NoOverlapError
+        If no item shows a parcel.
+    Error
+        As in `search`, `load_native` and `reduce_parcels`.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(20)
+    >>> season = cbm.plan(
+    ...     cbm.open_catalog(country.catalogue),
+    ...     cbm.CARD_BS,
+    ...     parcels,
+    ...     store=getfixture("tmp_path") / "bs",
+    ... )
+    >>> season.run(progress=False).ok
+    True
+    """
+    parcels = check_parcels(parcels)
+    require_valid(parcels)
+    wanted = product.select_bands(bands)
+    recipe = Recipe(
+        product=product,
+        bands=tuple(band.name for band in wanted),
+        mask=bool(mask) and product.mask_rule is not None,
+        statistics=check_statistics(statistics),
+        pixels=pixels,
+        buffer=None if buffer is None else float(buffer),
+        percentiles=percentiles,
+        offset=None if offset is None else float(offset),
+        parcel_crs=_crs_text(parcels),
+    )
+    _require_sense(recipe, records_per_unit)
+    items = find_items(source, product, parcels, period, filter)
+    home = store if isinstance(store, Store) else create_store(store, recipe.to_json())
+    name = make_plan(home, recipe, parcels, items, records_per_unit, access, {})
+    return Plan(home, recipe, name)
+
+
+def open_plan(
+    store: str | os.PathLike[str] | Store,
+    *,
+    product: Product | None = None,
+    plan: str | None = None,
+) -> Plan:
+    """Open the plan of a store, to run what is left of it.
+
+    Parameters
+    ----------
+    store
+        Folder or ``s3://bucket/prefix``.
+    product
+        The product, if it is not one of the library's.
+    plan
+        Name of a plan in the store; the one made last by default.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If there is no store.
+    OptionError
+        If it has no plan, or the product is not that of the store.
+    """
+    home = store if isinstance(store, Store) else open_store(store)
+    name = plan or latest_plan(home)
+    if name is None:
+        raise OptionError(
+            "the store has no plan", given=home.url, hint="make one with cbmcube.plan(..., store=)"
+        )
+    return Plan(home, recipe_from_json(home.recipe, product), name)
+
+
+def _require_sense(recipe: Recipe, size: int) -> None:
+    if recipe.rows_per_parcel == 0:
+        raise OptionError(
+            "class bands alone give no rows",
+            given=", ".join(recipe.bands),
+            allowed="at least one band that is not a class band",
+            hint="add a band with numbers",
+        )
+    if size < recipe.rows_per_parcel:
+        raise OptionError(
+            "records_per_unit counts rows",
+            given=size,
+            allowed=f"{recipe.rows_per_parcel} or more: one parcel with all bands",
+        )
+
+
+def _crs_text(parcels: gpd.GeoDataFrame) -> str:
+    code = parcels.crs.to_authority()
+    return str(parcels.crs.to_wkt()) if code is None else ":".join(code)

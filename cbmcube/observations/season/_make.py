@@ -1,0 +1,138 @@
+"""Make a plan: find items, part parcels and acquisitions into units, keep all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pystac
+
+from cbmcube.catalog import (
+    AccessPolicy,
+    ApiCatalog,
+    Condition,
+    FrozenCatalog,
+    group_acquisitions,
+    search,
+)
+from cbmcube.cube import find_grids
+from cbmcube.exceptions import NoOverlapError, OptionError
+from cbmcube.observations.season._blobs import (
+    acquisition_to_json,
+    group_to_json,
+    positions,
+    put_items,
+    put_parcels,
+    put_table,
+)
+from cbmcube.observations.season._groups import Group, group_parcels
+from cbmcube.observations.season._journal import note_plan
+from cbmcube.observations.season._recipe import Recipe
+from cbmcube.observations.season._units import make_units
+from cbmcube.observations.store import Store, canonical_json
+from cbmcube.products import Product
+
+FORMAT = 1
+"""Format of a plan."""
+
+Source = ApiCatalog | FrozenCatalog | pystac.ItemCollection | Iterable[pystac.Item]
+Filter = str | Mapping[str, Any] | Condition | None
+
+
+def find_items(
+    source: Source,
+    product: Product,
+    parcels: gpd.GeoDataFrame,
+    period: str | None,
+    condition: Filter,
+) -> list[pystac.Item]:
+    """Search a catalogue for what shows parcels, or take items as they are."""
+    if isinstance(source, ApiCatalog | FrozenCatalog):
+        return list(search(source, product, aoi=parcels, period=period, filter=condition))
+    if period is not None or condition is not None:
+        raise OptionError(
+            "items were found already",
+            given="period= or filter=",
+            allowed="these with a catalogue only",
+            hint="search with them, or leave them out",
+        )
+    return list(source)
+
+
+def make_plan(
+    store: Store,
+    recipe: Recipe,
+    parcels: gpd.GeoDataFrame,
+    items: Sequence[pystac.Item],
+    size: int,
+    access: AccessPolicy | None,
+    attempts: Mapping[str, int],
+) -> str:
+    """Write a plan to a store, make it the latest, and return its name.
+
+    Parameters
+    ----------
+    store, recipe, parcels, items
+        Where, how, and of what.
+    size
+        Most rows of a unit.
+    access
+        Where items may point at.
+    attempts
+        How often units were asked for anew, by origin.
+    """
+    grids = find_grids(items, recipe.product, bands=recipe.bands, access=access)
+    known = {source.item.id: source.item for grid in grids for source in grid.sources}
+    acquisitions = group_acquisitions(known.values())
+    most = max(1, size // recipe.rows_per_parcel)
+    groups = group_parcels(parcels, grids, _widen(parcels, recipe.buffer), most_parcels=most)
+    units = make_units(acquisitions, grids, groups, recipe, attempts)
+    if units.empty:
+        raise NoOverlapError(
+            "no item shows a parcel",
+            given=f"{len(items)} items, {len(parcels)} parcels",
+            hint="search with aoi=parcels, and check that the parcels' CRS is the true one",
+        )
+    facts = _freeze(store, parcels, acquisitions, groups, units)
+    facts |= {
+        "format": FORMAT,
+        "recipe": store.recipe_hash,
+        "attempts": dict(attempts),
+        "items": len(items),
+        "records_per_unit": size,
+    }
+    name = store.put_blob("plans", canonical_json(facts), "json")
+    note_plan(store, name)
+    return name
+
+
+def _freeze(
+    store: Store,
+    parcels: gpd.GeoDataFrame,
+    acquisitions: Sequence[Any],
+    groups: list[Group],
+    units: pd.DataFrame,
+) -> dict[str, Any]:
+    """Write items and parcels to the store, and return what a plan says of them."""
+    used = set(units["acquisition"])
+    return {
+        "groups": [group_to_json(g, parcels, put_parcels(store, parcels, g)) for g in groups],
+        "acquisitions": [
+            acquisition_to_json(one, put_items(store, one) if number in used else "")
+            for number, one in enumerate(acquisitions)
+        ],
+        "units": put_table(store, units),
+        "parcels": put_table(store, positions(parcels, groups)),
+        "all_parcels": put_parcels(store, parcels),
+        "parcel_count": len(parcels),
+        "outside": len(parcels) - sum(g.members.size for g in groups),
+    }
+
+
+def _widen(parcels: gpd.GeoDataFrame, buffer: float | None) -> np.ndarray[Any, Any]:
+    if buffer is None and "buffer_m" in parcels:
+        return np.asarray(parcels["buffer_m"].fillna(0.0), dtype=float)
+    return np.full(len(parcels), buffer or 0.0)
