@@ -1,4 +1,4 @@
-"""Local clusters, what workers need to read, the fit of a cluster, and versions."""
+"""Local and gateway clusters, what workers need to read, the fit of a cluster, versions."""
 
 from cbmcube.cluster._access import S3Access
 from cbmcube.cluster._check import ClusterReport, Difference, check_cluster
@@ -8,6 +8,8 @@ from cbmcube.cluster._environment import (
     prepare_workers,
     worker_environment,
 )
+from cbmcube.cluster._gateway import gateway_cluster
+from cbmcube.cluster._gateway_left import RunningCluster, list_clusters, stop_clusters
 from cbmcube.cluster._gdal import GDAL_DEFAULTS, carried_options, read_options
 from cbmcube.cluster._install import install_on_workers
 from cbmcube.cluster._local import local_cluster
@@ -21,18 +23,22 @@ __all__ = [
     "ClusterReport",
     "Difference",
     "PreparedWorkers",
+    "RunningCluster",
     "S3Access",
     "WorkerEnvironment",
     "carried_options",
     "check_cluster",
     "forget_reads",
+    "gateway_cluster",
     "install_on_workers",
+    "list_clusters",
     "local_cluster",
     "prepare_workers",
     "read_options",
     "request_headers",
     "show_versions",
     "signed",
+    "stop_clusters",
     "versions",
     "worker_environment",
 ]

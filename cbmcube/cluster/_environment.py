@@ -13,6 +13,7 @@ from distributed.protocol.pickle import dumps
 
 from cbmcube.cluster._access import S3Access
 from cbmcube.cluster._gdal import GDAL_DEFAULTS
+from cbmcube.cluster._late import late_maker
 from cbmcube.cluster._probe import workers_without
 from cbmcube.cluster._process import Settings, put_on, take_off
 from cbmcube.cluster._signing import Signer
@@ -65,10 +66,11 @@ class WorkerEnvironment(WorkerPlugin):
         """
         text = dumps(self._settings)
         pad = secrets.token_bytes(len(text))
-        return _unseal, (self.name, _xor(text, pad), pad)
+        return late_maker(), (self.name, _xor(text, pad), pad)
 
 
-def _unseal(name: str, sealed: bytes, pad: bytes) -> WorkerEnvironment:
+def unseal(name: str, sealed: bytes, pad: bytes) -> WorkerEnvironment:
+    """Return the plugin that was sent."""
     plugin = WorkerEnvironment.__new__(WorkerEnvironment)
     plugin.name = name
     # Not Dask's loads: it would log the bytes that it cannot read.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -51,6 +51,11 @@ def checked_environment(env: Mapping[str, Any] | None) -> dict[str, str]:
     return found
 
 
+def secret_names(names: Iterable[str]) -> list[str]:
+    """Return those names, sorted, whose values are secrets."""
+    return sorted(name for name in names if any(part in name.upper() for part in _SECRET))
+
+
 def carried_options(captured: Mapping[str, Any]) -> dict[str, Any]:
     """Return what may travel in a task graph of the options odc-loader captured at loading.
 
@@ -79,11 +84,11 @@ def carried_options(captured: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in captured.items() if value is not None}
     aws = found.get("_aws") or {}
     names = [*found, *(f"aws={{{name!r}: ...}}" for name in aws)]
-    secret = [name for name in names if any(part in name.upper() for part in _SECRET)]
+    secret = secret_names(names)
     if secret:
         raise OptionError(
             "options of rasterio or odc-loader hold secrets, which would enter the task graph",
-            given=", ".join(sorted(secret)),
+            given=", ".join(secret),
             hint="pass them to prepare_workers(client, s3=..., bearer=...) or, without a "
             "cluster, to worker_environment; and leave configure_rio and rasterio.Env without",
         )

@@ -10,6 +10,7 @@ from distributed import Client, LocalCluster
 from cbmcube.cluster._access import S3Access
 from cbmcube.cluster._environment import WorkerEnvironment
 from cbmcube.cluster._gdal import GDAL_DEFAULTS, checked_environment
+from cbmcube.cluster._signals import ended_by_signals
 from cbmcube.cluster._signing import Signer
 from cbmcube.exceptions import OptionError
 
@@ -55,7 +56,8 @@ def local_cluster(
     ------
     distributed.Client
         Connected, and the default client inside the block. It and the cluster are shut
-        down at the end of the block, also after an error.
+        down at the end of the block, also after an error, Ctrl-C, SIGTERM or a closed
+        terminal. If this process is killed, its workers end by themselves.
 
     Raises
     ------
@@ -74,6 +76,7 @@ def local_cluster(
     plugin = WorkerEnvironment(s3=s3, bearer=bearer, signer=signer)
     environment = {**GDAL_DEFAULTS, **checked_environment(env)}
     with (
+        ended_by_signals(),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=threads_per_worker,

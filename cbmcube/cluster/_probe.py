@@ -20,6 +20,12 @@ def workers_without(client: Client, module: str) -> list[str]:
     return sorted(address for address, missing in found.items() if missing)
 
 
+def processes_without(client: Client, module: str) -> list[str]:
+    """Return ``"scheduler"`` and the addresses of workers, where they cannot import a module."""
+    scheduler, workers = ask_all(client, finder([module]))
+    return [*(["scheduler"] if scheduler else []), *sorted(a for a, no in workers.items() if no)]
+
+
 def finder(modules: Sequence[str]) -> Callable[[], list[str]]:
     """Return a function that lists which of `modules` the process that runs it lacks."""
 

@@ -153,6 +153,7 @@ def _class_shares(cube: xr.Dataset) -> dict[str, xr.DataArray]:
 
 def observation_table(cube: xr.Dataset) -> pa.Table:
     """Write a computed cube as columns; every array is laid out as (time, parcel, band)."""
+    cube = cube.transpose(..., "time", "parcel", "statistic", missing_dims="ignore")
     bands = _bands(cube)
     shape = (cube.sizes["time"], cube.sizes["parcel"], len(bands))
     columns = _labels(cube, bands, shape)
@@ -163,8 +164,8 @@ def observation_table(cube: xr.Dataset) -> pa.Table:
     failed = "n_failed" in cube and np.moveaxis(cube["n_failed"].sel(band=bands).values, 0, -1)
     columns["state"] = _states(n_valid, observed, np.broadcast_to(failed, shape))
     names = [str(name) for name in cube["statistic"].values]
-    for name in names:
-        columns[name] = np.stack([cube[band].sel(statistic=name).values for band in bands], axis=-1)
+    for position, name in enumerate(names):
+        columns[name] = np.stack([cube[band].values[..., position] for band in bands], axis=-1)
     shares = _class_shares(cube)
     for name, share in shares.items():
         columns[name] = np.broadcast_to(share.values[:, :, None], shape)

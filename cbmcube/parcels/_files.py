@@ -61,7 +61,10 @@ def locate(path: Path, layer: str | None, limits: ReadLimits) -> Source:
         Their bytes are checked here, for archives against the unpacked size.
     """
     # A link is followed once, here, so that what was looked at is what will be opened.
-    whole = path.resolve()
+    try:
+        whole = path.resolve()
+    except RuntimeError as error:  # links in a ring, before Python 3.13
+        raise _missing(path) from error
     if "!" in str(whole) or str(whole).startswith("/vsi"):
         raise ReadError(
             "the path has a meaning of its own for the file library; only local files are read",
@@ -70,6 +73,12 @@ def locate(path: Path, layer: str | None, limits: ReadLimits) -> Source:
         )
     if whole.is_dir():
         return _locate_folder(path, whole, layer, limits)
+    if whole.exists() and not whole.is_file():
+        raise ReadError(
+            "the path names a device or a pipe, which may have no end; only files are read",
+            given=path,
+            hint="give the path of a file",
+        )
     head = _head(path, whole)
     if head.startswith(b"PK\x03\x04"):
         return _locate_member(path, whole, layer, limits)
@@ -87,11 +96,15 @@ def _head(path: Path, whole: Path) -> bytes:
         with whole.open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
-        raise ReadError(
-            "the file of parcels cannot be opened",
-            given=path,
-            hint="check the path; only local files are read, so download remote ones first",
-        ) from error
+        raise _missing(path) from error
+
+
+def _missing(path: Path) -> ReadError:
+    return ReadError(
+        "the file of parcels cannot be opened",
+        given=path,
+        hint="check the path; only local files are read, so download remote ones first",
+    )
 
 
 def _locate_folder(path: Path, whole: Path, layer: str | None, limits: ReadLimits) -> Source:

@@ -16,9 +16,10 @@ from cbmcube.parcels._files import Source
 from cbmcube.parcels._formats import GML
 from cbmcube.parcels._identify import FEATURE_ID
 from cbmcube.parcels._limits import ReadLimits
+from cbmcube.parcels._traps import refuse_traps
 
 # What geopandas, pyogrio, pyarrow and shapely raise for files they cannot read.
-READ_FAILURES = (OSError, RuntimeError, ValueError, shapely.errors.ShapelyError)
+READ_FAILURES = (OSError, RuntimeError, ValueError, IndexError, shapely.errors.ShapelyError)
 
 _WKB_VERTEX = 16
 _HEADERS = 2.0
@@ -32,6 +33,7 @@ def read_layer(source: Source, limits: ReadLimits) -> tuple[gpd.GeoDataFrame, pd
             # Measures are dropped on purpose; a repeated attribute changes no parcel.
             warnings.filterwarnings("ignore", "Measured .* geometry types", UserWarning)
             warnings.filterwarnings("ignore", "Field with same name", RuntimeWarning)
+            refuse_traps(source)
             info = _open(source)
             limits.check("features", int(info["features"]), given=source.given)
             _check_vertices(source, info["layer_name"], limits)

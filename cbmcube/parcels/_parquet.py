@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,11 +15,13 @@ from cbmcube.exceptions import Error, ReadError
 from cbmcube.parcels._files import Source
 from cbmcube.parcels._layers import READ_FAILURES, refuse_none
 from cbmcube.parcels._limits import ReadLimits
+from cbmcube.parcels._traps import refuse_nesting
 
 _WKB_VERTEX = 16
 _HEADERS = 2
 """WKB of simple polygons is up to 1.4 times their vertices, because of its headers."""
 _BATCH = 65_536
+_WKT = re.compile(r"\s*(?:[A-Za-z_]+\s*\[|[A-Za-z]+:\w+\s*$)")
 
 
 def read_parquet(source: Source, limits: ReadLimits) -> gpd.GeoDataFrame:
@@ -28,7 +31,7 @@ def read_parquet(source: Source, limits: ReadLimits) -> gpd.GeoDataFrame:
             _check_size(file, source, limits)
             _check_vertices(file, _geometries(file.schema_arrow, source), source, limits)
         table = gpd.read_parquet(Path(source.address))
-    except (*READ_FAILURES, KeyError) as error:
+    except (*READ_FAILURES, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, Error):
             raise
         raise ReadError(
@@ -55,6 +58,8 @@ def _check_vertices(
     # A dictionary can repeat one large value for a few bits, so sizes on disk prove nothing.
     found = 0
     for batch in file.iter_batches(_BATCH, columns=names) if names else ():
+        for column in batch.columns:
+            refuse_nesting(column, source.given)
         lengths = [pc.sum(pc.binary_length(column)).as_py() or 0 for column in batch.columns]
         found += sum(lengths) // (_HEADERS * _WKB_VERTEX)
         limits.check("vertices", found, given=source.given)
@@ -66,6 +71,8 @@ def _geometries(schema: pa.Schema, source: Source) -> list[str]:
     stored = (schema.metadata or {}).get(b"geo")
     if stored is not None:
         columns = json.loads(stored)["columns"]
+        for name in columns:
+            _check_crs(columns[name].get("crs"), source)
         return [name for name in binary if name in columns]
     column = binary[0] if binary else "geometry"
     raise ReadError(
@@ -76,6 +83,17 @@ def _geometries(schema: pa.Schema, source: Source) -> list[str]:
         f"geometry=geopandas.GeoSeries.from_wkb(table[{column!r}], crs='EPSG:...'))"
         ".to_parquet(new_path)",
     )
+
+
+def _check_crs(crs: object, source: Source) -> None:
+    """Refuse a text that is a file's name to PROJ, or names files; GeoParquet has PROJJSON."""
+    if isinstance(crs, str) and not _WKT.match(crs):
+        raise ReadError(
+            "the Parquet file states its CRS in a form that could name files",
+            given=f"{source.given}, {crs[:80]!r}",
+            allowed="PROJJSON, WKT, or a code such as EPSG:25832",
+            hint="write it again with geopandas.GeoDataFrame.to_parquet",
+        )
 
 
 def _is_binary(kind: pa.DataType) -> bool:

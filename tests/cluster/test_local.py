@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -91,3 +94,51 @@ def test_an_error_in_the_block_closes_everything_and_comes_out():
 def test_refuses_no_workers(options):
     with pytest.raises(OptionError, match="at least 1"), local_cluster(**options):
         pass
+
+
+SCRIPT = """
+import time
+
+import psutil
+
+from cbmcube.cluster import local_cluster
+
+if __name__ == "__main__":
+    try:
+        with local_cluster(workers=2, dashboard=False) as client:
+            futures = [client.submit(time.sleep, 600, pure=False) for _ in range(2)]
+            while sum(map(len, client.processing().values())) < 2:
+                time.sleep(0.05)
+            print(*(one.pid for one in psutil.Process().children(recursive=True)), flush=True)
+            time.sleep(600)
+    finally:
+        print("tidied", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL, ""),
+        (signal.SIGTERM, 143, "tidied\n"),
+        (signal.SIGINT, -signal.SIGINT, "tidied\n"),
+    ],
+)
+def test_no_worker_outlives_its_client_however_it_ends(tmp_path, number, status, said):
+    """Two workers at work, which no message reaches before their client is gone."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        children = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
+        assert len(children) >= 2
+        process.send_signal(number)
+        assert process.stdout.read() == said
+        assert process.wait(timeout=30) == status
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []

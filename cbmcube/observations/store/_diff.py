@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cbmcube.observations.store._parts import stored_bits
 from cbmcube.observations.store._rows import read_rows
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def _compare(a: Store, one: _Row, b: Store, other: _Row) -> Iterator[_Row]:
         return
     tables = read_rows(a, one), read_rows(b, other)
     if tables[0].schema != tables[1].schema:
-        strange = set(map(str, tables[0].schema)) ^ set(map(str, tables[1].schema))
+        columns = [{f"{field.name}: {field.type}" for field in t.schema} for t in tables]
+        strange = columns[0] ^ columns[1]
         yield _difference(one, "schema", column=", ".join(sorted(strange)))
     if one["rows"] != other["rows"]:
         yield _difference(one, "rows", rows=abs(one["rows"] - other["rows"]))
@@ -120,20 +122,31 @@ def _compare(a: Store, one: _Row, b: Store, other: _Row) -> Iterator[_Row]:
 def _compare_columns(
     row: _Row, name: str, one: pa.ChunkedArray, other: pa.ChunkedArray
 ) -> Iterator[_Row]:
-    numbers = all(pa.types.is_floating(c.type) or pa.types.is_integer(c.type) for c in (one, other))
+    arrays = [column.combine_chunks() for column in (one, other)]
+    nulls = [pc.is_null(array).to_numpy(zero_copy_only=False) for array in arrays]
+    numbers = all(pa.types.is_integer(a.type) or pa.types.is_floating(a.type) for a in arrays)
     if not numbers:
-        same = pc.fill_null(pc.equal(one.cast(pa.string()), other.cast(pa.string())), False)
-        both_null = pc.and_(pc.is_null(one), pc.is_null(other))
-        unlike = pc.sum(pc.invert(pc.or_(same, both_null))).as_py() or 0
-        if unlike:
-            yield _difference(row, "values", column=name, rows=unlike)
-        return
-    first, second = (c.to_numpy().astype("float64") for c in (one, other))
-    unlike = (first != second) & ~(np.isnan(first) & np.isnan(second))
+        text = [pc.fill_null(array.cast(pa.string()), "") for array in arrays]
+        unlike = pc.not_equal(*text).to_numpy(zero_copy_only=False)
+    elif arrays[0].type == arrays[1].type:
+        # By their bits, as the hash of the content: -0.0 is not 0.0, and NaN is NaN.
+        unlike = stored_bits(arrays[0]) != stored_bits(arrays[1])
+    else:
+        values = [array.to_numpy(zero_copy_only=False) for array in arrays]
+        unlike = (values[0] != values[1]) & ~(np.isnan(values[0]) & np.isnan(values[1]))
+    unlike |= nulls[0] != nulls[1]
     if unlike.any():
-        gaps = np.abs(first[unlike] - second[unlike])
-        largest = np.nanmax(gaps) if not np.isnan(gaps).all() else np.nan
+        largest = _largest(arrays, unlike & ~nulls[0] & ~nulls[1]) if numbers else np.nan
         yield _difference(row, "values", column=name, rows=int(unlike.sum()), largest=largest)
+
+
+def _largest(arrays: list[pa.Array], where: np.ndarray) -> float:
+    """Return the largest difference of two numbers; NaN if there is none."""
+    # Extended precision holds every int64, which float64 does not.
+    one, other = (pc.fill_null(array, 0).to_numpy()[where].astype("longdouble") for array in arrays)
+    gaps = np.abs(one - other)
+    gaps = gaps[~np.isnan(gaps)]
+    return float(gaps.max()) if gaps.size else np.nan
 
 
 def _difference(

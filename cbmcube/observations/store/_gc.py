@@ -52,7 +52,13 @@ class GcReport:
         return html_table("Garbage collection", {**self.to_dict(), "deleted": len(self.deleted)})
 
 
-def gc(store: Store, older_than: timedelta = GRACE, *, dry_run: bool = False) -> GcReport:
+def gc(
+    store: Store,
+    older_than: timedelta = GRACE,
+    *,
+    dry_run: bool = False,
+    plans: Iterable[str] = (),
+) -> GcReport:
     """Delete what no snapshot and no plan in use names and is old.
 
     In use are the newest plan, the plans of all snapshots, and plans younger than
@@ -68,6 +74,9 @@ def gc(store: Store, older_than: timedelta = GRACE, *, dry_run: bool = False) ->
         Age below which nothing is deleted.
     dry_run
         Delete nothing, and say what would be deleted.
+    plans
+        Blobs of further plans in use: where a store was copied, the newest file need not be
+        the newest plan.
 
     Raises
     ------
@@ -85,7 +94,7 @@ def gc(store: Store, older_than: timedelta = GRACE, *, dry_run: bool = False) ->
         raise OptionError("an age is not negative", given=older_than)
     failpoint("gc", "begin")
     before = time.time() - older_than.total_seconds()
-    named = _Named(store, before)
+    named = _Named(store, before, plans)
     deleted, size, kept = [], 0, 0
     for entry in named.candidates():
         if entry.modified > before or not (dry_run or _delete(store, entry, before)):
@@ -113,16 +122,14 @@ def _delete(store: Store, entry: Entry, before: float) -> bool:
 class _Named:
     """What snapshots and plans in use name."""
 
-    def __init__(self, store: Store, before: float) -> None:
+    def __init__(self, store: Store, before: float, further: Iterable[str]) -> None:
         self._store = store
         self._backend = store.objects.backend
         self.kept = 0
         self._files: set[str] = set()
         self._keys: set[str] = set()
         self._blobs: set[str] = set()
-        plans = set(self._snapshots())
-        plans |= set(self._plans_in_use(before))
-        for plan in plans:
+        for plan in {*further, *self._snapshots(), *self._plans_in_use(before)}:
             self._plan(plan)
 
     def candidates(self) -> Iterator[Entry]:

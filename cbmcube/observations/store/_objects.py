@@ -36,7 +36,7 @@ class Objects:
     @property
     def safe_writers(self) -> bool:
         """Whether several writers are kept apart."""
-        return honours_conditions(self.backend, self.address.url)
+        return honours_conditions(self.backend, self.address)
 
     def create(self, name: str, data: bytes, what: str) -> bool:
         """Write an object unless there is one of its name; False if there is."""

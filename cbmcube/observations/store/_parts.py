@@ -41,9 +41,14 @@ def _plain(field: pa.Field, column: pa.ChunkedArray) -> pa.Array:
         kind = kind.value_type
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         kind = pa.string()
-    simple = (pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_timestamp)
+    if pa.types.is_timestamp(kind):
+        # What Parquet keeps of a timestamp: no seconds, and of a zone that there is one.
+        unit = "ms" if kind.unit == "s" else kind.unit
+        kind = pa.timestamp(unit, None if kind.tz is None else "UTC")
+    simple = (pa.types.is_integer, pa.types.is_float32, pa.types.is_float64, pa.types.is_timestamp)
     if isinstance(kind, pa.BaseExtensionType) or not any(
-        is_kind(kind) for is_kind in (*simple, pa.types.is_boolean, pa.types.is_date32)
+        is_kind(kind)
+        for is_kind in (*simple, pa.types.is_string, pa.types.is_boolean, pa.types.is_date32)
     ):
         raise OptionError(
             f"a store holds no column like {field.name!r}",
@@ -69,17 +74,17 @@ def content_hash(table: pa.Table) -> str:
             _hash_text(digest, pc.fill_null(array, ""))
             continue
         values = array.cast(pa.int8()) if pa.types.is_boolean(array.type) else array
-        digest.update(_numbers(values, valid).tobytes())
+        digest.update(stored_bits(values).tobytes())
     return digest.hexdigest()
 
 
-def _numbers(values: pa.Array, valid: np.ndarray) -> np.ndarray:
-    """Return the stored bits, zero under nulls."""
+def stored_bits(values: pa.Array) -> np.ndarray:
+    """Return the bits of numbers or times as unsigned integers, zero under nulls."""
     width = values.type.bit_width // 8
     data = values.buffers()[1]
-    bits = np.frombuffer(data, dtype=f"u{width}", count=len(values) + values.offset)[
-        values.offset :
-    ]
+    count = len(values) + values.offset
+    bits = np.frombuffer(data, dtype=f"u{width}", count=count)[values.offset :]
+    valid = pc.is_valid(values).to_numpy(zero_copy_only=False)
     return np.where(valid, bits, 0).astype(f"<u{width}")
 
 

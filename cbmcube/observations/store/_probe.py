@@ -5,29 +5,30 @@ from __future__ import annotations
 import uuid
 import warnings
 
+from cbmcube.observations.store._address import Address
 from cbmcube.observations.store._backend import Backend, NoConditionsError
 from cbmcube.observations.store._failpoints import failpoint
 from cbmcube.warnings import SingleWriterWarning
 
-_known: dict[str, bool] = {}
+_known: dict[Address, bool] = {}
 
 
-def honours_conditions(backend: Backend, url: str) -> bool:
+def honours_conditions(backend: Backend, address: Address) -> bool:
     """Return whether an object can be created only if there is none of its name.
 
     Two conditional requests for one name must give one success and one refusal. There are
     object stores that accept the condition and ignore it, and disks without links.
     """
-    if url not in _known:
-        _known[url] = _probe(backend)
-        if not _known[url]:
+    if address not in _known:
+        _known[address] = _probe(backend)
+        if not _known[address]:
             warnings.warn(
-                f"{url} does not honour conditional writes, so that two runs on this store at "
+                f"{address.url} does not honour conditional writes, so that two runs on this store at "
                 "once could overwrite each other unnoticed: let only one run write to it",
                 SingleWriterWarning,
                 stacklevel=2,
             )
-    return _known[url]
+    return _known[address]
 
 
 def forget_probes() -> None:

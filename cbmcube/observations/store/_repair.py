@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cbmcube.exceptions import OptionError, StoreCorruptError
 from cbmcube.observations.store._commits import FAILURES
-from cbmcube.observations.store._compact import pack_bytes
+from cbmcube.observations.store._compact import pack_bytes, publish_places
 from cbmcube.observations.store._names import pack_name, sha256
 from cbmcube.observations.store._verify import Problem, VerifyReport, verify
 
@@ -51,10 +54,10 @@ def withdraw(store: Store, keys: Iterable[str]) -> int:
 def repair(store: Store, report: VerifyReport | None = None) -> tuple[Problem, ...]:
     """Have what is damaged made again, as far as it can be.
 
-    Files of several units are written again from the parts, if these are sound. Of units
-    whose part is lost, the commit is taken back: the next run computes them, and as equal
-    results get equal names, snapshots that named the lost part are whole again, too. Torn
-    commits are taken back as well.
+    Files of several units are written again from the parts; where that gives other bytes, a
+    new snapshot names the parts. Of units whose part is lost, the commit is taken back: the
+    next run computes them, and as equal results get equal names, snapshots that named the
+    lost part are whole again, too. Torn commits are taken back as well.
 
     Parameters
     ----------
@@ -84,7 +87,7 @@ def repair(store: Store, report: VerifyReport | None = None) -> tuple[Problem, .
     for problem in report.problems:
         folder = problem.name.partition("/")[0]
         if folder == "packs":
-            _rebuild(store, problem, report.snapshot)
+            _rebuild(store, problem.name)
         elif folder in ("parts", "commits"):
             for key in problem.keys:
                 store.objects.set_aside(key)
@@ -93,20 +96,37 @@ def repair(store: Store, report: VerifyReport | None = None) -> tuple[Problem, .
     return tuple(left)
 
 
-def _rebuild(store: Store, problem: Problem, number: int) -> None:
-    """Write a file of several units again, or give it up, so that parts take its place."""
-    rows = store.snapshot(number).parts.to_pylist()
-    units = sorted((r for r in rows if r["file"] == problem.name), key=lambda r: r["first_row"])
-    tables = []
-    for row in units:
-        try:
-            tables.append(store.read_part(row["part"]))
-        except StoreCorruptError:
-            store.objects.set_aside(row["key"])
-    if len(tables) == len(units):
-        data = pack_bytes(tables)
-        if pack_name(sha256(data)) == problem.name:
-            store.objects.backend.put(problem.name, data, "pack")
+def _rebuild(store: Store, name: str) -> None:
+    """Write a file of several units again, or publish that the parts take its place."""
+    units: dict[int, dict[str, Any]] = {}
+    for number in reversed(store.snapshots()):
+        # An earlier snapshot may know units of the file that were replaced since.
+        for row in _units_in(store, number, name):
+            units.setdefault(row["first_row"], row)
+    tables = [_part_of(store, units[first_row]) for first_row in sorted(units)]
+    sound = [table for table in tables if table is not None]
+    if len(sound) == len(tables):
+        data = pack_bytes(sound)
+        if pack_name(sha256(data)) == name:
+            store.objects.backend.put(name, data, "pack")
             return
-    # Without the file, the next snapshot goes back to the parts, and compact packs them anew.
-    store.objects.backend.delete(problem.name)
+    store.objects.backend.delete(name)
+    publish_places(store, {(r["key"], r["content"]): (r["part"], 0, 0) for r in units.values()})
+
+
+def _units_in(store: Store, number: int, name: str) -> list[dict[str, Any]]:
+    try:
+        parts = store.snapshot(number).parts
+    except StoreCorruptError:
+        return []
+    found: list[dict[str, Any]] = parts.filter(pc.equal(parts["file"], name)).to_pylist()
+    return found
+
+
+def _part_of(store: Store, row: dict[str, Any]) -> pa.Table | None:
+    """Return the rows of a unit; if its part is lost, take back that it is done."""
+    try:
+        return store.read_part(row["part"])
+    except StoreCorruptError:
+        store.objects.set_aside(row["key"])
+        return None

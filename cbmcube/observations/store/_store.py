@@ -259,6 +259,12 @@ class Store:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._objects, self._recipe = Objects(state["address"]), state["recipe"]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash((self._objects.address, self._recipe))
+
     def __repr__(self) -> str:
         product = self.recipe.get("product", "?")
         return f"<Store {self.url}: {product}, recipe {self.recipe_hash[:12]}>"

@@ -255,7 +255,7 @@ def test_estimates_say_what_a_run_takes(make_plan):
 def test_a_plan_too_large_for_the_workers_is_refused_with_what_fits(make_plan):
     season = make_plan()
     with (
-        cbm.local_cluster(workers=1, memory_limit="300MiB", dashboard=False) as client,
+        cbm.local_cluster(workers=1, memory_limit="440MiB", dashboard=False) as client,
         pytest.raises(MemoryLimitError, match="records_per_unit"),
     ):
         season.run(client, progress=False)
