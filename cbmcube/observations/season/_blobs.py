@@ -97,6 +97,7 @@ def acquisition_to_json(acquisition: Acquisition, items: str) -> dict[str, Any]:
         "orbit_state": acquisition.orbit_state,
         "reference_time": None if reference is None else reference.isoformat(),
         "items": items,
+        "listed": " ".join(sorted(item.id for item in acquisition.items)),
     }
 
 

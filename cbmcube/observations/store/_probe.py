@@ -23,8 +23,8 @@ def honours_conditions(backend: Backend, address: Address) -> bool:
         _known[address] = _probe(backend)
         if not _known[address]:
             warnings.warn(
-                f"{address.url} does not honour conditional writes, so that two runs on this store at "
-                "once could overwrite each other unnoticed: let only one run write to it",
+                f"{address.url} does not honour conditional writes, so that two runs on this "
+                "store at once could overwrite each other unnoticed: let only one run write to it",
                 SingleWriterWarning,
                 stacklevel=2,
             )
