@@ -82,7 +82,8 @@ def _covered_share(geometries: NDArray[Any], ground: Any) -> NDArray[np.float64]
     """Return which share of each geometry lies on `ground`; degenerate ones by contact."""
     shapely.prepare(ground)
     share = shapely.contains(ground, geometries).astype(float)
-    partly = np.flatnonzero((share == 0) & shapely.intersects(ground, geometries))
+    partly = np.flatnonzero(share == 0)
+    partly = partly[shapely.intersects(ground, geometries[partly])]
     # Invalid ones have no area to speak of, and are refused before anything is computed.
     valid = shapely.is_valid(geometries[partly])
     share[partly[~valid]] = 1.0

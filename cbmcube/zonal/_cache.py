@@ -137,9 +137,8 @@ def _pack(index: BlockIndex) -> list[bytes]:
     """Return a file: a checksum of the rest, its table of contents, and the arrays."""
     arrays = [getattr(getattr(index, part), name) for part, name in _FIELDS]
     table = json.dumps([(array.dtype.str, array.size) for array in arrays]).encode()
-    body = [table.ljust(_TABLE)]
-    for array in arrays:
-        body.append(array.tobytes().ljust(_aligned(array.nbytes), b"\0"))
+    rows = [array.tobytes().ljust(_aligned(array.nbytes), b"\0") for array in arrays]
+    body = [table.ljust(_TABLE), *rows]
     return [struct.pack(_HEAD, zlib.crc32(b"".join(body))), *body]
 
 

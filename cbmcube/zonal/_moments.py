@@ -82,11 +82,8 @@ def _extremes(values: NDArray[np.float64]) -> tuple[float, float]:
     body = values.size - values.size % 4
     for k in range(0, body, 4):
         p, q, r, s = values[k], values[k + 1], values[k + 2], values[k + 3]
-        a, b = p if p < a else a, q if q < b else b
-        c, d = r if r < c else c, s if s < d else d
-        e, f = p if p > e else e, q if q > f else f
-        g, h = r if r > g else g, s if s > h else h
+        a, b, c, d = min(a, p), min(b, q), min(c, r), min(d, s)
+        e, f, g, h = max(e, p), max(f, q), max(g, r), max(h, s)
     for k in range(body, values.size):
-        p = values[k]
-        a, e = p if p < a else a, p if p > e else e
-    return min(min(a, b), min(c, d)) + 0.0, max(max(e, f), max(g, h)) + 0.0
+        a, e = min(a, values[k]), max(e, values[k])
+    return min(a, b, c, d) + 0.0, max(e, f, g, h) + 0.0
