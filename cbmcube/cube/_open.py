@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from odc.loader import (
-    RasterBandMetadata,
-    RasterGroupMetadata,
-    RasterLoadParams,
-    RasterSource,
-    chunked_load,
-)
+from dask.base import tokenize
+from odc.geo.xr import xr_coords
+from odc.loader import RasterLoadParams, RasterSource
 
 from cbmcube.catalog import Acquisition
 from cbmcube.cube._blocks import Blocks, BlockSize
+from cbmcube.cube._fill import Filling, band_array
 from cbmcube.cube._nodata import (
     nodata_number,
     one_nodata,
@@ -184,34 +181,40 @@ def _load(
     size: BlockSize,
     params: dict[str, RasterLoadParams],
 ) -> xr.Dataset:
-    """Let odc-loader plan the reads, one plane for each acquisition."""
+    """Plan the reads, one plane for each acquisition; nothing is opened."""
     blocks = Blocks(grid.geobox, size.side)
     by_item: dict[str, list[Source]] = {}
     for source in grid.sources:
         by_item.setdefault(source.item.id, []).append(source)
-    sources: list[dict[str, RasterSource]] = []
+    sources: dict[str, dict[int, RasterSource]] = {name: {} for name in params}
     bins: dict[tuple[int, int, int], list[int]] = {}
+    number = 0
     for plane, acquisition in enumerate(acquisitions):
         for item in sorted(item.id for item in acquisition.items if item.id in by_item):
             grids = {id(source.geobox): source for source in by_item[item]}  # a hash takes long
             places = dict.fromkeys(place for s in grids.values() for place in blocks.met_by(s))
             for row, column in places:
-                bins.setdefault((plane, row, column), []).append(len(sources))
-            sources.append({s.band.name: _raster(s, orders) for s in by_item[item]})
+                bins.setdefault((plane, row, column), []).append(number)
+            for source in by_item[item]:
+                sources[source.band.name][number] = _raster(source, orders)
+            number += 1
+    chunks = (_even(len(acquisitions), size.dates), *blocks.tiles.chunks)
     driver = CardDriver()
-    return chunked_load(
-        params,
-        RasterGroupMetadata(
-            {(name, 1): RasterBandMetadata(p.dtype, p.fill_value) for name, p in params.items()}
-        ),
-        sources,
-        bins,
-        blocks.tiles,
-        [a.time.replace(tzinfo=None) for a in acquisitions],
-        driver.capture_env(),
-        driver,
-        chunks={"time": size.dates, "y": size.side, "x": size.side},
-    )
+    env, state = driver.capture_env(), driver.new_load(grid.geobox)
+    token = tokenize(sources, bins, grid.geobox, chunks, params, env)
+    coords = xr_coords(grid.geobox)
+    cube = xr.Dataset(coords={"time": [a.time.replace(tzinfo=None) for a in acquisitions]})
+    cube = cube.assign_coords(coords)
+    for name, param in params.items():
+        filling = Filling(blocks.tiles, param, driver, env, state)
+        array = band_array(name, token, filling, sources[name], bins, chunks)
+        cube[name] = (("time", "y", "x"), array, {}, {"grid_mapping": "spatial_ref"})
+    return cube
+
+
+def _even(total: int, step: int) -> tuple[int, ...]:
+    """Cut `total` into parts of `step`, the last one smaller."""
+    return tuple(min(step, total - first) for first in range(0, total, step))
 
 
 def _raster(source: Source, orders: Mapping[tuple[str, str], ReadOrder]) -> RasterSource:

@@ -68,7 +68,7 @@ class CardReader:
         """
         failure: ReadError | None = None
         try:
-            roi, values = self._persist(cfg, dst_geobox)
+            roi, values = self._persist(cfg, dst_geobox, dst)
         except (rasterio.errors.RasterioError, CPLE_BaseError, Error, OSError) as error:
             failure = could_not_read(error, self._order, self._source.uri)
         # Raised here and not above, where the cause with all its addresses would stay attached.
@@ -77,28 +77,38 @@ class CardReader:
                 raise failure
             _log_once(self._order, failure)
             roi, values = self._marked(cfg, dst_geobox)
-        if dst is not None:
+        if dst is None:
+            return roi, values
+        if not np.may_share_memory(values, dst):
             dst[roi] = values
-            return roi, dst[roi]
-        return roi, values
+        return roi, dst[roi]
 
-    def _persist(self, cfg: RasterLoadParams, dst_geobox: GeoBox) -> Block:
+    def _persist(
+        self, cfg: RasterLoadParams, dst_geobox: GeoBox, dst: NDArray[Any] | None
+    ) -> Block:
         """Read; where a server is asked, try once more with nothing that GDAL remembers of it."""
         try:
-            return self._read(cfg, dst_geobox)
+            return self._read(cfg, dst_geobox, dst)
         except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
             if not is_remote(self._source.uri):
                 raise
             if may_pass(error):
                 time.sleep(RETRY_DELAY)
-        return self._read(cfg, dst_geobox, fresh=True)
+        return self._read(cfg, dst_geobox, dst, fresh=True)
 
-    def _read(self, cfg: RasterLoadParams, dst_geobox: GeoBox, *, fresh: bool = False) -> Block:
+    def _read(
+        self,
+        cfg: RasterLoadParams,
+        dst_geobox: GeoBox,
+        dst: NDArray[Any] | None,
+        *,
+        fresh: bool = False,
+    ) -> Block:
         href, grid = signed(self._source.uri), cast("GeoBox | None", self._source.geobox)
         require_safe_route(href)
         with open_raster(href, fresh=fresh) as dataset:
             grid = check_promise(dataset, dtype=self._order.dtype, grid=grid)
-            return read_values(dataset, self._order, cfg, grid, dst_geobox)
+            return read_values(dataset, self._order, cfg, grid, dst_geobox, dst)
 
     def _marked(self, cfg: RasterLoadParams, dst_geobox: GeoBox) -> Block:
         """Return the pixels that the item says the file covers, all marked as not read."""
@@ -147,6 +157,7 @@ def read_values(
     cfg: RasterLoadParams,
     grid: GeoBox,
     dst_geobox: GeoBox,
+    dst: NDArray[Any] | None = None,
 ) -> Block:
     """Read the part of an open file that meets a grid, at full resolution, and calibrate it.
 
@@ -164,6 +175,8 @@ def read_values(
         Grid of the file.
     dst_geobox
         Grid of the result.
+    dst
+        An array on that grid; what can be read straight into it is.
     """
     overlap = compute_reproject_roi(grid, dst_geobox)
     roi: Any = overlap.roi_dst
@@ -173,7 +186,7 @@ def read_values(
         return np.s_[0:0, 0:0], np.empty((0, 0), dtype)
     nodata = order.nodata
     if overlap.paste_ok and overlap.read_shrink == 1:
-        numbers = _read_window(dataset, overlap.roi_src, order)
+        numbers = _read_window(dataset, overlap.roi_src, order, None if dst is None else dst[roi])
     else:
         numbers, nodata = _warp(dataset, order, cfg, grid, dst_geobox[roi])
     if order.radiometry is None:
@@ -181,10 +194,14 @@ def read_values(
     return roi, calibrate(numbers, order.radiometry, nodata)
 
 
-def _read_window(dataset: Any, window: Any, order: ReadOrder) -> NDArray[Any]:
-    numbers: NDArray[Any] = dataset.read(
-        1, window=rasterio.windows.Window.from_slices(*window), out_dtype=_working_type(order)
-    )
+def _read_window(
+    dataset: Any, window: Any, order: ReadOrder, room: NDArray[Any] | None
+) -> NDArray[Any]:
+    dtype = np.dtype(_working_type(order))
+    if room is not None and room.dtype != dtype:
+        room = None
+    place = rasterio.windows.Window.from_slices(*window)
+    numbers: NDArray[Any] = dataset.read(1, window=place, out=room, out_dtype=dtype)
     own = dataset.nodatavals[0]
     if own is not None and own != order.nodata and not np.isnan(own):
         numbers[numbers == own] = order.nodata

@@ -11,8 +11,9 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.crs import CRS
 
-from cbmcube.zonal._index import Block, BlockParcels
+from cbmcube.zonal._index import Block
 from cbmcube.zonal._node import Node
+from cbmcube.zonal._parcels import BlockParcels
 
 _STRIPE = 64
 """Rows of pixels within which parcels are taken from left to right: what lies close together
@@ -81,7 +82,8 @@ def _covered_share(geometries: NDArray[Any], ground: Any) -> NDArray[np.float64]
     """Return which share of each geometry lies on `ground`; degenerate ones by contact."""
     shapely.prepare(ground)
     share = shapely.contains(ground, geometries).astype(float)
-    partly = np.flatnonzero((share == 0) & shapely.intersects(ground, geometries))
+    partly = np.flatnonzero(share == 0)
+    partly = partly[shapely.intersects(ground, geometries[partly])]
     # Invalid ones have no area to speak of, and are refused before anything is computed.
     valid = shapely.is_valid(geometries[partly])
     share[partly[~valid]] = 1.0
@@ -130,7 +132,6 @@ def block_parcels(
     first_i, last_i = _chunk_range(window[:, 0], window[:, 1], rows)
     first_j, last_j = _chunk_range(window[:, 2], window[:, 3], columns)
     straddles = (first_i != last_i) | (first_j != last_j)
-    wkb = shapely.to_wkb(geometries[numbers])
     blocks = {(i, j): block for i, j, block in node.blocks()}
     for (i, j), here in _members(first_i, last_i, first_j, last_j, len(columns)):
         yield (
@@ -138,7 +139,7 @@ def block_parcels(
             j,
             blocks[i, j],
             BlockParcels(
-                wkb=list(wkb[here]),
+                geometries=geometries[numbers[here]],
                 parcel=numbers[here],
                 straddles=straddles[here],
                 buffer=buffer[numbers[here]],

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import json
 import logging
+import mmap
 import os
+import struct
 import tempfile
-import zipfile
-from collections.abc import Mapping
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,12 @@ from cbmcube.zonal._coverage import PixelRule
 from cbmcube.zonal._index import (
     Block,
     BlockIndex,
-    BlockParcels,
     InnerPixels,
     Lattice,
     StraddlingPixels,
     build_index,
 )
+from cbmcube.zonal._parcels import BlockParcels
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +45,10 @@ _FIELDS = [
     for part, kind in (("inner", InnerPixels), ("straddling", StraddlingPixels))
     for field in dataclasses.fields(kind)
 ]
-_FORMAT = 4  # raised whenever the same input gives another index
+_FORMAT = 5  # raised whenever the same input gives another index, or another file
+_HEAD = "<Q56x"  # the checksum, and room up to the next aligned place
+_TABLE = 1024  # bytes of the table of contents
+_ALIGNMENT = 64
 
 
 def cached_index(
@@ -88,7 +93,7 @@ def _path(
 ) -> Path:
     place = (dataclasses.astuple(block), dataclasses.astuple(lattice))
     made_of = repr((*_engine(), rule, *place, parcels.digest))
-    return folder / f"{hashlib.sha256(made_of.encode()).hexdigest()}.npz"
+    return folder / f"{hashlib.sha256(made_of.encode()).hexdigest()}.index"
 
 
 @functools.cache
@@ -107,11 +112,12 @@ def _renumbered(index: BlockIndex, parcels: BlockParcels) -> BlockIndex:
 
 def _read(path: Path) -> BlockIndex | None:
     try:
-        # Opened here, because NumPy 2.4 leaves a file open that proves not to be an archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            index = _unpack({key: stored[key] for key in stored.files})
+        with path.open("rb") as file:
+            # Pages stay those that the system holds for all processes, and are not copied.
+            stored = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        index = _unpack(stored)
         os.utime(path)
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None
     return index
 
@@ -120,37 +126,46 @@ def _write(path: Path, index: BlockIndex) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, **_pack(index))
+            file.writelines(_pack(index))
         Path(file.name).replace(path)
         _prune(path.parent)
     except OSError as error:
         _log.info("the pixel index was not kept in %s: %s", path.parent, error)
 
 
-def _pack(index: BlockIndex) -> dict[str, Any]:
-    """Put the arrays of an index one after the other, by type: few members open faster."""
+def _pack(index: BlockIndex) -> list[bytes]:
+    """Return a file: a checksum of the rest, its table of contents, and the arrays."""
     arrays = [getattr(getattr(index, part), name) for part, name in _FIELDS]
-    types = [array.dtype.name for array in arrays]
-    joined = {
-        name: np.concatenate([array for array in arrays if array.dtype.name == name])
-        for name in dict.fromkeys(types)
-    }
-    return {"sizes": np.array([a.size for a in arrays]), "types": np.array(types), **joined}
+    table = json.dumps([(array.dtype.str, array.size) for array in arrays]).encode()
+    rows = [array.tobytes().ljust(_aligned(array.nbytes), b"\0") for array in arrays]
+    body = [table.ljust(_TABLE), *rows]
+    return [struct.pack(_HEAD, zlib.crc32(b"".join(body))), *body]
 
 
-def _unpack(stored: Mapping[str, Any]) -> BlockIndex:
-    done = dict.fromkeys(stored, 0)
+def _unpack(stored: mmap.mmap) -> BlockIndex:
+    whole = memoryview(stored)
+    start = struct.calcsize(_HEAD)
+    (checksum,) = struct.unpack(_HEAD, whole[:start])
+    if zlib.crc32(whole[start:]) != checksum:
+        raise ValueError("the file is torn")
+    table = json.loads(bytes(whole[start : start + _TABLE]))
+    start += _TABLE
     parts: dict[str, dict[str, Any]] = {"inner": {}, "straddling": {}}
-    for (part, name), size, kind in zip(_FIELDS, stored["sizes"], stored["types"], strict=True):
-        start = done[kind]
-        done[kind] = start + int(size)
-        parts[part][name] = stored[kind][start : done[kind]]
+    for (part, name), (dtype, size) in zip(_FIELDS, table, strict=True):
+        array = np.frombuffer(whole, np.dtype(dtype), size, start)
+        start += _aligned(array.nbytes)
+        parts[part][name] = array
     return BlockIndex(InnerPixels(**parts["inner"]), StraddlingPixels(**parts["straddling"]))
+
+
+def _aligned(size: int) -> int:
+    """Round up to where an array of any type may begin."""
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
 def _prune(folder: Path) -> None:
     """Remove what was not used for longest while the folder is over its capacity."""
-    files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+    files = sorted(folder.glob("*.index"), key=lambda path: path.stat().st_mtime, reverse=True)
     kept = 0
     for path in files:
         kept += path.stat().st_size

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from cbmcube.zonal._cache import cached_index
 from cbmcube.zonal._coverage import PixelRule
 from cbmcube.zonal._fuse import fuse_reads
-from cbmcube.zonal._index import Block, BlockParcels
+from cbmcube.zonal._index import Block
 from cbmcube.zonal._node import Node
 from cbmcube.zonal._numbers import Recipe
+from cbmcube.zonal._parcels import BlockParcels
 from cbmcube.zonal._tasks import (
     Layout,
     assemble,

@@ -7,8 +7,6 @@ that straddle blocks the block only knows its own pixels, and one owner finishes
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from cbmcube.zonal._coverage import PixelRule, PixelWeights, pixel_weights
 from cbmcube.zonal._kernels import Pixels
+from cbmcube.zonal._parcels import BlockParcels
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,39 +155,12 @@ class BlockIndex:
     """The block's share of parcels that other blocks hold too."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockParcels:
-    """The parcels that may have pixels in one block, small enough for a task graph."""
-
-    wkb: Sequence[bytes]
-    """Geometries in the CRS of the grid."""
-    parcel: NDArray[np.int64]
-    """Number of each parcel in the result."""
-    straddles: NDArray[np.bool_]
-    """Whether a parcel may have pixels in another block."""
-    buffer: NDArray[np.float64]
-    """Distance to widen (or narrow, if negative) each geometry, in units of the CRS."""
-    digest: str = ""
-    """A hash of everything but the numbers of the parcels; made here."""
-
-    def __post_init__(self) -> None:
-        found = hashlib.sha256()
-        for geometry in self.wkb:  # WKB says itself where it ends
-            found.update(geometry)
-        found.update(self.straddles.tobytes())
-        found.update(self.buffer.tobytes())
-        object.__setattr__(self, "digest", found.hexdigest())
-
-    def __dask_tokenize__(self) -> tuple[str, bytes]:
-        return self.digest, self.parcel.tobytes()
-
-
 def build_index(
     parcels: BlockParcels, block: Block, lattice: Lattice, rule: PixelRule
 ) -> BlockIndex:
     """Build the index of one block; parcels are seen whole, whatever the block cuts off."""
     # Where a ring starts and which way it runs must not move a coverage by a rounding.
-    geometries = shapely.normalize(shapely.from_wkb(np.array(parcels.wkb, dtype=object)))
+    geometries = shapely.normalize(parcels.geometries)
     if parcels.buffer.any():
         geometries = shapely.buffer(geometries, parcels.buffer)
     local, first = lattice.to_pixels(geometries)

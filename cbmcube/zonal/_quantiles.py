@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 MOST_BINS = 256
 """Bins of the histogram; with more, walking the bins costs more than the sorting saves."""
 
-_FEW = 64  # values up to which counting the smaller ones sorts fastest
+_FEW = 64  # values of a bin up to which insertion sorts fastest
 
 Room = tuple[
     NDArray[np.int32],
@@ -26,11 +26,12 @@ Room = tuple[
     NDArray[np.float64],
     NDArray[np.uint8],
     NDArray[np.int32],
+    NDArray[np.int32],
     NDArray[np.float64],
     NDArray[np.float64],
 ]
 """Room to work in: bin of each value; two histograms and a flag for each bin; the values
-that count, by position, in order, and with their weights."""
+that count, by position; where those of each bin begin; in order, and with their weights."""
 
 
 @njit(nogil=True, cache=True)
@@ -42,6 +43,7 @@ def make_room(size: int) -> Room:
         np.empty(MOST_BINS, np.float64),
         np.empty(MOST_BINS, np.uint8),
         np.empty(size + 1, np.int32),
+        np.empty(MOST_BINS + 1, np.int32),
         np.empty(size, np.float64),
         np.empty(size, np.float64),
     )
@@ -73,8 +75,8 @@ def window_quantiles(
     if low == high:
         out[:] = low
         return
-    bins, below, other, wanted, near, ordered, shares = room
-    scale, count = _fill_bins(values, low, high, bins)
+    bins, below, other, wanted, near, places, ordered, shares = room
+    count = _fill_bins(values, low, high, bins)
     _fill_histogram(bins.view(np.uint32), weights, whole, values.size, below, other, count)
     width = squares / total  # one effective pixel: total / (total ** 2 / squares)
     wanted[:count] = 0
@@ -82,14 +84,21 @@ def window_quantiles(
         left = quantiles[q] * (total - width)
         _mark_bins(below, count, left, left + width, wanted)
     used = _pick(bins.view(np.uint32), values.size, wanted, near)
-    _sort(values, weights, whole, near, used, ordered, shares)
+    _sort(
+        values,
+        weights,
+        whole,
+        bins.view(np.uint32),
+        near[:used],
+        places[: count + 1],
+        ordered[:used],
+        shares[:used],
+    )
     floor = low
     for q in range(quantiles.size):
         left = quantiles[q] * (total - width)
         first = _bin_at(below, count, left)
-        start = 0
-        while start < used - 1 and int((ordered[start] - low) * scale) < first:
-            start += 1
+        start = min(int(places[first]), used - 1)
         done = below[first - 1] if first > 0 else 0.0
         mean = _window_mean(ordered, shares, start, used, done, left, left + width)
         # Rounding must not let a higher quantile fall below a lower one.
@@ -100,8 +109,8 @@ def window_quantiles(
 @njit(nogil=True, cache=True)
 def _fill_bins(
     values: NDArray[np.float64], low: float, high: float, bins: NDArray[np.int32]
-) -> tuple[float, int]:
-    """Write the bin of each value; return the bins per unit and their number."""
+) -> int:
+    """Write the bin of each value; return the number of bins."""
     count = 16
     while count < values.size and count < MOST_BINS:
         count *= 2
@@ -110,7 +119,7 @@ def _fill_bins(
         scale = 0.0
     for k in range(values.size):
         bins[k] = np.int32((values[k] - low) * scale)
-    return scale, count
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -186,29 +195,50 @@ def _sort(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     whole: int,
+    bins: NDArray[np.uint32],
     near: NDArray[np.int32],
-    used: int,
+    places: NDArray[np.int32],
     ordered: NDArray[np.float64],
     shares: NDArray[np.float64],
 ) -> None:
-    """Write the picked values in order, with their weights; equal values keep their order."""
-    if used > _FEW:
-        near[:used] = near[:used][np.argsort(values[near[:used]], kind="mergesort")]
-        for k in range(used):
-            ordered[k] = values[near[k]]
-            shares[k] = 1.0 if near[k] < whole else weights[near[k]]
+    """Write the picked values in order, with their weights; equal values keep their order.
+
+    Afterwards, `places` holds where the values of each bin begin.
+    """
+    most = _begin_bins(bins, near, places)
+    for k in near:
+        place = places[bins[k] + 1]
+        places[bins[k] + 1] += 1
+        ordered[place] = values[k]
+        shares[place] = 1.0 if k < whole else weights[k]
+    if most > _FEW:
+        order = np.argsort(ordered, kind="mergesort")
+        ordered[:], shares[:] = ordered[order], shares[order]
         return
-    picked = np.empty(_FEW, np.float64)
-    for k in range(used):
-        picked[k] = values[near[k]]
-    for k in range(used):
-        value, rank = picked[k], 0
-        for j in range(k):
-            rank += picked[j] <= value
-        for j in range(k + 1, used):
-            rank += picked[j] < value
-        ordered[rank] = value
-        shares[rank] = 1.0 if near[k] < whole else weights[near[k]]
+    # Only neighbours within a bin are still out of order.
+    for k in range(1, near.size):
+        value, share, place = ordered[k], shares[k], k
+        while place > 0 and ordered[place - 1] > value:
+            ordered[place], shares[place] = ordered[place - 1], shares[place - 1]
+            place -= 1
+        ordered[place], shares[place] = value, share
+
+
+@njit(nogil=True, cache=True)
+def _begin_bins(
+    bins: NDArray[np.uint32], near: NDArray[np.int32], places: NDArray[np.int32]
+) -> int:
+    """Write where each bin begins, one place late; return the most values of a bin."""
+    places[:] = 0
+    for k in near:
+        places[bins[k] + 1] += 1
+    most, start = 0, 0
+    for b in range(1, places.size):
+        here = int(places[b])
+        places[b] = start
+        start += here
+        most = max(most, here)
+    return most
 
 
 @njit(nogil=True, cache=True)

@@ -9,19 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbmcube.zonal._coverage import PIXEL_RULES, PixelRule
-from cbmcube.zonal._index import Block, BlockParcels, Lattice, build_index
+from cbmcube.zonal._index import Block, Lattice, build_index
+from cbmcube.zonal._parcels import BlockParcels
 
 _PLACES = st.integers(-40_000, 40_000)
 _SHIFTS = st.sampled_from([0.0, 2.5, 5.0, 1.25])
 
 
 def _pixels(
-    wkb: list[bytes], west: float, north: float, rule: PixelRule
+    geometries: np.ndarray, west: float, north: float, rule: PixelRule
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return weights, and the pixels on the ground, of an index on a grid that begins there."""
     lattice = Lattice((400, 400), (10.0, 0.0, west, 0.0, -10.0, north))
-    count = len(wkb)
-    parcels = BlockParcels(wkb, np.arange(count), np.ones(count, bool), np.zeros(count))
+    count = len(geometries)
+    parcels = BlockParcels(geometries, np.arange(count), np.ones(count, bool), np.zeros(count))
     found = build_index(parcels, Block(0, 0, 400, 400), lattice, rule).straddling
     row, column = np.divmod(found.cell, 400)
     ground = np.stack([west + 10.0 * column, north - 10.0 * row, found.owner], axis=1)
@@ -40,10 +41,10 @@ def test_a_window_weighs_pixels_like_the_grid_it_was_cut_from(
         shapely.convex_hull(shapely.MultiPoint(centre + random.normal(0, 60, (9, 2))))
         for centre in centres
     ]
-    wkb = list(shapely.to_wkb(np.array(parcels, dtype=object)))
+    geometries = np.array(parcels, dtype=object)
 
-    whole, weights = _pixels(wkb, west, north, rule)
-    cut, same = _pixels(wkb, west + 30.0, north - 70.0, rule)
+    whole, weights = _pixels(geometries, west, north, rule)
+    cut, same = _pixels(geometries, west + 30.0, north - 70.0, rule)
 
     inside = (whole[:, 0] >= west + 30.0) & (whole[:, 1] <= north - 70.0)
     np.testing.assert_array_equal(whole[inside], cut)
