@@ -151,7 +151,8 @@ def _read_recipe(data: bytes, address: Address) -> dict[str, Any]:
 
 
 def _refuse_strangers(address: Address, top: set[str]) -> None:
-    strangers = sorted(top - set(FOLDERS))
+    # Another writer may have made the store since it was looked for.
+    strangers = sorted(top - {*FOLDERS, STORE})
     if strangers:
         raise StoreExistsError(
             "a store needs a place of its own",
