@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import matplotlib.image
 import numpy as np
 import pandas as pd
@@ -68,3 +73,38 @@ def test_an_unknown_product_is_refused_by_the_parser(capsys):
         main(["search", "x.json", "CARD-XYZ"])
     assert stop.value.code == 2
     assert "CARD-2A" in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_is_one_line_and_status_3(monkeypatch, capsys):
+    def fail(*_arguments, **_options):
+        raise RuntimeError("GET https://me:pw@h.example.org/a?sig=1 broke")
+
+    monkeypatch.setattr("cbmcube.__main__.open_catalog", fail)
+    assert main(["search", "x.json", "CARD-BS"]) == 3
+    said = capsys.readouterr().err
+    assert said == (
+        "cbmcube search: RuntimeError: GET https://h.example.org/a broke\n"
+        "  next:    --debug shows where it happened\n"
+    )
+    assert main(["search", "x.json", "CARD-BS", "--debug"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_any_command_in_good_order(monkeypatch, capsys, number):
+    monkeypatch.setattr("cbmcube.__main__.open_catalog", lambda _href: signal.raise_signal(number))
+    assert main(["search", "x.json", "CARD-BS"]) == 128 + number
+    assert "cbmcube search: cancelled" in capsys.readouterr().err
+
+
+def test_who_reads_along_may_go_away():
+    """As in ``cbmcube versions | head -1``; the pipe is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "cbmcube", "versions"]
+        ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writing)
+    assert ended.returncode == 141
+    assert ended.stderr == b""
