@@ -28,17 +28,20 @@ def kills(scale: Scale, folder: Path) -> tuple[str, bool | None]:
     options += ["--records", "150" if scale.name == "short" else "2500"]
     clean = finished([*JOB, str(folder / "season-clean"), *options])
     total, roots, problems, records = KillReport(), [], 0, 0
-    for number, kind in enumerate(("separate", "local")):
-        store = folder / f"season-{kind}"
-        roles = casts.cast(kind, [*JOB, str(store), *options])
-        plan = Plan(scale.kills, 0.5, seed=10 + number, weights={"client": 0.7}, limit=5400)
-        found = disturb(roles, plan, counter(store, clean["units"]))
-        total += found
-        roots.append(found.answers[-1]["root"])
-        records += found.answers[-1]["rows"]
-        held = open_store(store)
-        problems += several_parts(held) + len(verify(held, rows=True).problems)
-        problems += abs(found.answers[-1]["units"] - clean["units"])
+    for kind in ("separate", "local"):
+        left = scale.kills
+        while left > 0:  # a run may be done before its last kill
+            store = folder / f"season-{len(roots)}"
+            roles = casts.cast(kind, [*JOB, str(store), *options])
+            plan = Plan(left, 0.3, seed=10 + len(roots), weights={"client": 0.7}, limit=5400)
+            found = disturb(roles, plan, counter(store, clean["units"]))
+            left -= found.kills.total()
+            total += found
+            roots.append(found.answers[-1]["root"])
+            records += found.answers[-1]["rows"]
+            held = open_store(store)
+            problems += several_parts(held) + len(verify(held, rows=True).problems)
+            problems += abs(found.answers[-1]["units"] - clean["units"])
     return killed(total, records, roots, clean["root"], problems)
 
 

@@ -18,6 +18,8 @@ BROKEN = {"error": 0.2, "stall": 0.05, "reset": 0.05, "truncate": 0.05}
 """Shares of requests that meet each fault."""
 
 
+PAUSE = 0.1
+"""Seconds that a unit takes where processes are killed, besides writing it."""
 ROW_BYTES = 30
 """Bytes that a row of the synthetic units takes on disk, about."""
 
@@ -44,17 +46,23 @@ def kills(scale: Scale, folder: Path) -> tuple[str, bool | None]:
     """Kill all kinds of processes of a job, with separate processes and with a LocalCluster."""
     expected, total = clean_root(scale, folder), KillReport()
     roots, problems, records = [], 0, 0
-    for number, kind in enumerate(("separate", "local", "alone")):
-        store = folder / f"killed-{kind}"
-        command = [*casts.JOB, str(store), *size(scale), "--order", str(number)]
-        roles = casts.cast(kind, [*command, "--pause", "0.02"])
-        plan = Plan(scale.kills, 0.3, seed=number, weights={"client": 0.7}, limit=3600)
-        found = disturb(roles, plan, counter(store, scale.units))
-        total += found
-        roots.append(found.answers[-1]["root"])
-        records += found.answers[-1]["rows"]
-        audit = units.audit(units.make_store(str(store)), scale.units, scale.rows)
-        problems += sum(audit.values())
+    # Two workers would be done in units * PAUSE / 2 seconds: the kills fit into a part of that.
+    mean = 0.6 * scale.units * PAUSE / 2 / scale.kills
+    for kind in ("separate", "local", "alone"):
+        left = scale.kills
+        while left > 0:  # a run may be done before its last kill
+            number = len(roots)
+            store = folder / f"killed-{number}"
+            command = [*casts.JOB, str(store), *size(scale), "--order", str(number)]
+            roles = casts.cast(kind, [*command, "--pause", str(PAUSE)])
+            plan = Plan(left, mean, seed=number, weights={"client": 0.7}, limit=3600)
+            found = disturb(roles, plan, counter(store, scale.units))
+            left -= found.kills.total()
+            total += found
+            roots.append(found.answers[-1]["root"])
+            records += found.answers[-1]["rows"]
+            audit = units.audit(units.make_store(str(store)), scale.units, scale.rows)
+            problems += sum(audit.values())
     return killed(total, records, roots, expected, problems)
 
 

@@ -24,8 +24,9 @@ _STOP_SECONDS = 10.0
 _STOP_WAITS = (1.0, 2.0, 4.0, 8.0)
 """Seconds between attempts: a gateway that is started anew is away for some."""
 _CLOSE_SECONDS = 5.0
-_CONNECT_SECONDS = 60.0
+_CONNECT_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
+_TELL_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ def connected(asked: Asked, *, deadline: float, tell: Tell) -> Iterator[Client]:
     # If this block is never left, dask_gateway stops the cluster when Python exits.
     cluster = ask(gateway, gateway.connect, name, shutdown_on_close=True, seconds=left)
     try:
-        client = _client(cluster, gateway.address, seconds=left)
+        client = _client(cluster, gateway.address)
         try:
             tell(f"cluster {name} runs; its dashboard: {client.dashboard_link}")
             yield client
@@ -134,10 +135,11 @@ def connected(asked: Asked, *, deadline: float, tell: Tell) -> Iterator[Client]:
         close_gateway(cluster.gateway)
 
 
-def _client(cluster: Any, address: str, *, seconds: float) -> Client:
-    patience = min(seconds, _CONNECT_SECONDS)
+def _client(cluster: Any, address: str) -> Client:
+    options = {"security": cluster.security, "loop": cluster.loop}
     try:
-        return Client(cluster, security=cluster.security, loop=cluster.loop, timeout=patience)
+        # As long, it will try to come back when it loses its connection.
+        return Client(cluster, timeout=_CONNECT_SECONDS, **options)
     except (OSError, TimeoutError) as error:
         raise ClusterError(
             "the scheduler of the cluster runs, but cannot be reached from here",
@@ -168,15 +170,12 @@ def wait_for_worker(
     asked: Asked, client: Client, *, wanted: int, deadline: float, tell: Tell
 ) -> None:
     """Wait until the first worker has joined; the others may come while it works."""
-    name = asked.name
-    looked = 0.0
-    state = "running"
-    while not (found := len(client.nthreads())):
-        now = time.monotonic()
-        if now - looked > 10 * _LOOK_SECONDS:
-            looked, state = now, asked.state()
-            tell(f"cluster {name} is {state}, with 0 of {wanted} workers")
+    name, told = asked.name, 0.0
+    while not (found := _count_workers(client)):
+        # The gateway gives a cluster up whose workers fail to start several times.
+        state = asked.state()
         _check_alive(name, state)
+        now = time.monotonic()
         if now > deadline:
             raise ClusterError(
                 "no worker of the cluster came in time",
@@ -184,8 +183,18 @@ def wait_for_worker(
                 hint="ask for smaller workers in options=, look whether your quota is used up "
                 "(list_clusters), or pass a larger timeout=",
             )
+        if now - told > _TELL_SECONDS:
+            told = now
+            tell(f"cluster {name} is {state}, with 0 of {wanted} workers")
         time.sleep(_LOOK_SECONDS)
     tell(f"cluster {name} has {found} of {wanted} workers")
+
+
+def _count_workers(client: Client) -> int:
+    try:
+        return len(client.nthreads())
+    except Exception:  # noqa: BLE001  # of many kinds, and the gateway knows why it cannot answer
+        return 0
 
 
 def _check_alive(name: str, state: str) -> None:

@@ -1,4 +1,4 @@
-"""Observation tables, and vector cubes and tables as files."""
+"""Observation tables, vector cubes and tables as files, and seasons in a store."""
 
 from cbmcube.observations._failures import read_failures, report
 from cbmcube.observations._files import (
@@ -8,14 +8,68 @@ from cbmcube.observations._files import (
     write_vector_cube,
 )
 from cbmcube.observations._table import to_geodataframe, to_observations
+from cbmcube.observations.export import to_parquet, to_postgis, to_zarr
+from cbmcube.observations.reading import (
+    Observations,
+    open_observations,
+    stac_collection,
+    write_stac,
+)
+from cbmcube.observations.season import (
+    Estimate,
+    Plan,
+    Prices,
+    Progress,
+    RunReport,
+    SeasonStatus,
+    open_plan,
+    plan,
+    status,
+)
+from cbmcube.observations.store import (
+    Snapshot,
+    Store,
+    compact,
+    create_store,
+    diff,
+    gc,
+    open_store,
+    repair,
+    verify,
+)
 
 __all__ = [
+    "Estimate",
+    "Observations",
+    "Plan",
+    "Prices",
+    "Progress",
+    "RunReport",
+    "SeasonStatus",
+    "Snapshot",
+    "Store",
+    "compact",
+    "create_store",
+    "diff",
+    "gc",
+    "open_observations",
+    "open_plan",
+    "open_store",
     "open_vector_cube",
+    "plan",
     "read_failures",
     "read_observations",
+    "repair",
     "report",
+    "stac_collection",
+    "status",
     "to_geodataframe",
     "to_observations",
+    "to_parquet",
+    "to_postgis",
+    "to_zarr",
+    "verify",
     "write_observations",
+    "write_stac",
     "write_vector_cube",
 ]

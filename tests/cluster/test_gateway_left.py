@@ -72,10 +72,20 @@ class Reports:
         ]
 
 
+@pytest.fixture
+def _in_japan(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_japan")
 def test_reports_become_records_in_utc_the_oldest_first():
     found = _running(Reports())
     assert [one.name for one in found] == ["b", "a"]
-    first = datetime(2026, 7, 1, 11).astimezone(UTC)
+    first = datetime(2026, 7, 1, 2, tzinfo=UTC)
     assert found[0] == RunningCluster("b", "running", first, None)
     assert tagged(Reports(), "mine") == ["a"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,9 @@ def test_whatever_stands_in_comments_the_job_arrives_as_it_is(comment):
     except OptionError:
         return
     assert artifact(manifest)["raw"]["data"] == text
+
+
+def test_without_hera_the_way_to_it_is_told(job, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hera.workflows", None)
+    with pytest.raises(ImportError, match=r"pip install 'cbmcube\[argo\]'"):
+        argo_workflow(job, PODS, parser=parser())

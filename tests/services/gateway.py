@@ -66,14 +66,16 @@ def _options(options):
     if options.image == "broken":
         found["scheduler_cmd"] = ["false"]
     if options.image == "stuck":
-        found["worker_cmd"] = ["sleep", "1000"]
+        found["worker_cmd"] = ["sh", "-c", "exec sleep 1000"]
+    if options.image == "failing":
+        found["worker_cmd"] = ["false"]
     return found
 
 
 c.Backend.cluster_options = Options(
     Integer("worker_cores", default=1, min=1, max=2),
     Float("worker_memory", default=2, min=0.5, max=4),
-    Select("image", ["good", "broken", "stuck"], default="good"),
+    Select("image", ["good", "broken", "failing", "stuck"], default="good"),
     Mapping("environment", default={"FROM_SERVER": "1"}),
     handler=_options,
 )

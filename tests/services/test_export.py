@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import pickle
 import shutil
 import subprocess
 import tempfile
@@ -15,15 +17,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy
+import xarray as xr
 
 from cbmcube.exceptions import OptionError, ReadError
 from cbmcube.observations.export import to_postgis
-from cbmcube.observations.reading import Observations, open_observations
+from cbmcube.observations.reading import (
+    Observations,
+    open_observations,
+    stac_collection,
+    write_stac,
+)
+from cbmcube.observations.store import compact, create_store
 from cbmcube.testing import vector_cube
 from tests.observations.reading.conftest import GROUPS, HOLES, unfinished
-from tests.observations.reading.stores import make_store
+from tests.observations.reading.stores import make_store, recipe_of
 from tests.services.pgstac import free_port
 from tests.services.processes import MissingServiceError, skip_or_fail
+from tests.services.s3 import ObjectStore, run_s3
 
 pytestmark = pytest.mark.services
 
@@ -252,6 +262,51 @@ def test_no_password_is_ever_shown(database, observations):
     while seen is not None:
         assert "c4n4ry" not in repr(seen)
         seen = seen.__cause__ or seen.__context__
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[ObjectStore]:
+    """An object store for these tests alone, and its keys in the environment."""
+    try:
+        with run_s3() as found, pytest.MonkeyPatch.context() as patch:
+            for name in [n for n in os.environ if n.startswith("AWS_")]:
+                patch.delenv(name)
+            patch.setenv("AWS_ACCESS_KEY_ID", found.key)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", found.secret)
+            patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            yield found
+    except MissingServiceError as missing:
+        skip_or_fail(missing)
+
+
+def test_a_store_in_a_bucket_reads_as_one_in_a_folder(s3, observations, stats):
+    """Table, cube, dataset and description; and no graph carries a key."""
+    url = f"s3://{s3.bucket}/reading"
+    store = create_store(url, recipe_of(stats), endpoint=s3.endpoint)
+    make_store(store, stats, GROUPS, HOLES)
+    compact(store, acquisitions=5)
+    with unfinished():
+        expected = observations.table()
+        for number in (1, 2):
+            found = open_observations(url, snapshot=number, endpoint=s3.endpoint)
+            pd.testing.assert_frame_equal(found.table(), expected)
+            one = found.table("P3", "2024-03-10/..", bands="NDVI")
+            pd.testing.assert_frame_equal(
+                one, observations.table("P3", "2024-03-10/..", bands="NDVI")
+            )
+        cube = found.cube()
+        xr.testing.assert_identical(cube.compute(), observations.cube().compute())
+        lazy = found.to_dask(rows=100)
+        assert len(lazy.compute(scheduler="synchronous")) == len(expected)
+        for graph in (cube.__dask_graph__(), lazy):
+            sent = pickle.dumps(graph)
+            assert s3.secret.encode() not in sent
+            assert s3.key.encode() not in sent
+    assert found.dataset().count_rows() == observations.dataset().count_rows()
+    assert write_stac(found) == f"{url}/collection.json"
+    body = s3.client().get_object(Bucket=s3.bucket, Key="reading/collection.json")["Body"].read()
+    assert json.loads(body) == stac_collection(found)
+    assert s3.secret.encode() not in body
 
 
 def test_many_rows_stream_by(database, tmp_path):

@@ -181,6 +181,7 @@ def test_a_cluster_whose_start_was_never_confirmed_is_found_and_stopped(gateway)
     ("image", "timeout", "says"),
     [
         ("stuck", 12, "(?s)no worker of the cluster came in time.*with 0 of 1 workers.*quota"),
+        ("failing", 60, "(?s)ended before it could be used.*(failed|stopping|stopped)"),
         ("broken", 60, "(?s)ended before it could be used.*(failed|stopping|stopped)"),
         ("good", 0.1, "(?s)did not start in time.*pending"),
     ],

@@ -53,6 +53,21 @@ def to_parquet(
     -------
     pathlib.Path
         The file.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.observations.reading import open_observations
+    >>> from cbmcube.observations.season import plan
+    >>> store = getfixture("tmp_path") / "season"
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> catalog = cbm.open_catalog(country.catalogue)
+    >>> season = plan(catalog, cbm.CARD_BS, parcels, period="2024-03-01/2024-03-08", store=store)
+    >>> report = season.run(progress=False)
+    >>> from cbmcube.observations.export import to_parquet
+    >>> path = to_parquet(open_observations(store), store.parent / "season.parquet")
+    >>> len(cbm.read_observations(path))
+    12
     """
     tables = observations.batches(parcels, period, bands=bands, states=states)
     schema = observations.schema

@@ -84,6 +84,13 @@ def to_postgis(
         If a table exists, or an argument is not allowed.
     ReadError
         If the database refuses; nothing is left in it then.
+
+    Examples
+    --------
+    >>> from cbmcube.observations.export import to_postgis
+    >>> from cbmcube.observations.reading import open_observations
+    >>> observations = open_observations("season")  # doctest: +SKIP
+    >>> to_postgis(observations, "postgresql://cbm@db.example.org/cbm")  # doctest: +SKIP
     """
     if if_exists not in ("fail", "replace"):
         raise OptionError(

@@ -36,6 +36,21 @@ def to_zarr(
     -------
     pathlib.Path
         The folder.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.observations.reading import open_observations
+    >>> from cbmcube.observations.season import plan
+    >>> store = getfixture("tmp_path") / "season"
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> catalog = cbm.open_catalog(country.catalogue)
+    >>> season = plan(catalog, cbm.CARD_BS, parcels, period="2024-03-01/2024-03-08", store=store)
+    >>> report = season.run(progress=False)
+    >>> from cbmcube.observations.export import to_zarr
+    >>> path = to_zarr(open_observations(store), store.parent / "season.zarr")
+    >>> cbm.open_vector_cube(path).sizes["parcel"]
+    3
     """
     cube = observations.cube(parcels, period)
     return write_vector_cube(cube, path)

@@ -43,10 +43,21 @@ def open_observations(
     --------
     >>> import cbmcube as cbm
     >>> from cbmcube.observations.reading import open_observations
-    >>> from cbmcube.testing import observation_store
-    >>> observations = open_observations(observation_store(getfixture("tmp_path") / "season"))
-    >>> len(observations)
-    >>> observations.table(parcels="P1", period="2024-03", bands="NDVI", columns=["time", "mean"])
+    >>> from cbmcube.observations.season import plan
+    >>> store = getfixture("tmp_path") / "season"
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> catalog = cbm.open_catalog(country.catalogue)
+    >>> season = plan(catalog, cbm.CARD_BS, parcels, period="2024-03-01/2024-03-08", store=store)
+    >>> report = season.run(progress=False)
+    >>> observations = open_observations(store)
+    >>> len(observations), observations.bands
+    (12, ('VV', 'VH'))
+    >>> observations.table(parcels.index[0], bands="VH", columns=["band", "state"]).shape
+    (2, 2)
+    >>> observations.cube(period="2024-03-03").VH.dims
+    ('time', 'parcel', 'statistic')
+    >>> observations.missing().empty
+    True
     """
     home = (
         store if isinstance(store, Store) else open_store(store, endpoint=endpoint, region=region)

@@ -51,6 +51,20 @@ def stac_collection(
         ``derived_from`` link to every source item (its own address without keys; without one,
         the copy in the store); recipe and versions; assets for the index of units, the plan and
         the parcels, with addresses relative to the store.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.observations.reading import stac_collection
+    >>> from cbmcube.observations.season import plan
+    >>> store = getfixture("tmp_path") / "season"
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> catalog = cbm.open_catalog(country.catalogue)
+    >>> season = plan(catalog, cbm.CARD_BS, parcels, period="2024-03-01/2024-03-08", store=store)
+    >>> report = season.run(progress=False)
+    >>> collection = stac_collection(store)
+    >>> collection["table:row_count"], collection["summaries"]["platform"]
+    (12, ['sentinel-1b'])
     """
     source = _source(store, snapshot)
     recipe, found = source.store.recipe, source.snapshot
@@ -98,6 +112,21 @@ def write_stac(
     -------
     str
         Where the Collection is.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.observations.reading import write_stac
+    >>> from cbmcube.observations.season import plan
+    >>> store = getfixture("tmp_path") / "season"
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> catalog = cbm.open_catalog(country.catalogue)
+    >>> season = plan(catalog, cbm.CARD_BS, parcels, period="2024-03-01/2024-03-08", store=store)
+    >>> report = season.run(progress=False)
+    >>> place = write_stac(store)
+    >>> found = cbm.search(cbm.open_catalog(store / "items.json"), period="2024-03-03")
+    >>> found[0].properties["table:row_count"]
+    6
     """
     source = _source(store, snapshot)
     _write(source.store, ITEMS, canonical_json(stac_items(source)))

@@ -64,7 +64,7 @@ class Commit:
     @property
     def line(self) -> str:
         """Return what the root hash of a snapshot is made from."""
-        return f"{self.key} {self.content or '-'} {self.rows} {self.status}"
+        return result_line(self.key, self.content, self.rows, self.status)
 
     def to_json(self) -> bytes:
         """Return the record as it is stored."""
@@ -101,6 +101,11 @@ class Commit:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
+
+
+def result_line(key: str, content: str | None, rows: int, status: str) -> str:
+    """Return the line of a unit in what is hashed to the root of a snapshot."""
+    return f"{key} {content or '-'} {rows} {status}"
 
 
 def root_hash(lines: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cbmcube.exceptions import StoreCorruptError
-from cbmcube.observations.store._commits import Commit, root_hash
+from cbmcube.observations.store._commits import Commit, result_line, root_hash
 from cbmcube.observations.store._names import canonical_json, is_blob, is_file, snapshot_name
 from cbmcube.observations.store._parts import decode, encode
 
@@ -226,13 +226,8 @@ def read_index(data: bytes) -> pa.Table:
 
 def index_root(table: pa.Table) -> str:
     """Return the root hash of an index."""
-    names = ("key", "content", "rows", "status")
-    columns = (table[name].to_pylist() for name in names)
-    lines = (
-        f"{key} {content or '-'} {rows} {status}"
-        for key, content, rows, status in zip(*columns, strict=True)
-    )
-    return root_hash(lines)
+    columns = (table[name].to_pylist() for name in ("key", "content", "rows", "status"))
+    return root_hash(map(result_line, *columns))
 
 
 def now() -> str:

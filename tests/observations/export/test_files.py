@@ -111,11 +111,11 @@ def test_memory_stays_flat_while_rows_stream(tmp_path, monkeypatch):
         return plain(writer, table, *rest, **options)
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", note)
-    monkeypatch.setattr(_assemble, "STREAM_ROWS", 2_000)
+    monkeypatch.setattr(_assemble, "STREAM_ROWS", 600)
     stores = []
-    for days in (12, 120):
-        stats = vector_cube("CARD-BS", parcels=1000, days=days).compute()
-        stores.append(make_store(tmp_path / f"s{days}", stats, [range(500), range(500, 1000)]))
+    for days in (12, 90):
+        stats = vector_cube("CARD-BS", parcels=300, days=days).compute()
+        stores.append(make_store(tmp_path / f"s{days}", stats, [range(150), range(150, 300)]))
     for store in stores:
         held.append([])
         found = open_observations(store)

@@ -75,7 +75,7 @@ def item_of(name: str, time: str, box: Sequence[float]) -> dict:
 
 
 def make_store(
-    folder: Path | str,
+    folder: Path | Store,
     stats: xr.Dataset,
     groups: Sequence[Sequence[int]],
     holes: Holes | None = None,
@@ -93,7 +93,7 @@ def make_store(
     listed
         Whether the plan tells the items of an acquisition, as well as the parts.
     """
-    store = create_store(folder, recipe_of(stats))
+    store = folder if isinstance(folder, Store) else create_store(folder, recipe_of(stats))
     publish(store, stats, groups, holes, listed=listed)
     return store
 

@@ -243,6 +243,11 @@ class TestCommits:
             commit(store, "a", **given)
         assert files_in(ram) == before
 
+    def test_the_same_rows_with_another_status_are_a_conflict(self, store):
+        commit(store, "a")
+        with pytest.raises(ConflictError):
+            store.commit(key_of("a"), rows_of("a"), status="nodata", info=info_of("a"))
+
     @pytest.mark.parametrize("key", ["", "0" * 63, "0" * 65, "A" * 64, "../" + "0" * 61, None, 7])
     def test_keys_are_hashes(self, store, key):
         with pytest.raises(OptionError):
