@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 CLIENT = "client"
 _STEP = 0.05
 _HELPER = "resource_tracker"
+_OURS = {"PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Cast:
 
     def __init__(self, roles: Sequence[Role], environment: Mapping[str, str], log: Path) -> None:
         self._roles = {role.name: role for role in roles}
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self._environment = {**os.environ, **_OURS, **environment}
         self._log = log
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._seen: dict[int, psutil.Process] = {}
@@ -133,6 +135,17 @@ class Cast:
                         found.append((self._roles[name].children, child))
         return found
 
+    def where(self, name: str) -> str:
+        """End a process that hangs, and return where its threads were."""
+        process = self._running[name]
+        process.send_signal(signal.SIGABRT)  # Python prints where it is, because of the variable
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+        lines = (line.strip() for line in self.said(name, ".err").splitlines())
+        return " < ".join(line[-70:] for line in lines if line.startswith("File "))[:600]
+
     def end(self) -> None:
         """Kill all that was started here and what descends from it, orphans, too."""
         self.victims()
@@ -158,7 +171,7 @@ class Plan:
     """Seed of times and victims."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """How likely each kind is killed against the others; 1 by default, 0 spares it."""
-    patience: float = 120.0
+    patience: float = 300.0
     """Seconds without a new unit after which a client counts as hung."""
     limit: float = 1800.0
     """Seconds after which the run is given up."""
@@ -223,9 +236,7 @@ def _go_on(cast: Cast, watch: _Watch, report: KillReport) -> None:
         watch.wake()
     elif watch.asleep():
         report.hung += 1
-        for kind, process in cast.victims():
-            if kind == CLIENT:
-                process.kill()
+        report.messages[f"hung at {cast.where(CLIENT)}"] += 1
         watch.wake()
 
 

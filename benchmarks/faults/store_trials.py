@@ -77,7 +77,8 @@ def killed(
         f"{records:,} records in {len(roots)} runs: {problems} units lost, twice or wrong, "
         f"{same} of {len(roots)} root hashes equal"
     )
-    text += f"; {report.hung} clients hung" if report.hung else ""
+    if report.hung:
+        text += f"; {report.hung} clients hung: {'; '.join(report.messages)}"
     return text, same == len(roots) and not problems and not report.hung
 
 
@@ -128,10 +129,11 @@ def object_store(scale: Scale, folder: Path) -> tuple[str, bool | None]:
             usual = proxy.counts()["requests"]
             proxy.forget()
             proxy.set(**BROKEN, lost_commit=1.0, stall_seconds=1.0)
-            runs, begin = 1, time.monotonic()
+            errors, begin = [], time.monotonic()
             done = end(start(job("broken"), **keys))
-            while done.code != 0 and runs < 10:
-                runs, done = runs + 1, end(start(job("broken"), **keys))
+            while done.code != 0 and len(errors) < 10:
+                errors.append(done.error[:100])
+                done = end(start(job("broken"), **keys))
             seconds, counts = time.monotonic() - begin, proxy.counts()
     except MissingServiceError as missing:
         return f"not run: {missing}", None
@@ -142,9 +144,10 @@ def object_store(scale: Scale, folder: Path) -> tuple[str, bool | None]:
     same = {clean, done.answer.get("root")} == {expected}
     text = (
         f"{counts['requests']:,} requests ({ratio:.2f} times as many as undisturbed), {told}, "
-        f"{lost} responses to commits lost; {runs} run, {seconds:.0f} s; root hash "
+        f"{lost} responses to commits lost; {seconds:.0f} s; root hash "
         f"{'equal' if same else 'differs: ' + done.error}"
     )
+    text += f"; runs that ended early: {'; '.join(errors)}" if errors else ""
     return text, same and ratio <= 2 and lost >= scale.requests
 
 
@@ -173,7 +176,7 @@ def outage(scale: Scale, folder: Path) -> tuple[str, bool | None]:
     same = second.answer.get("root") == expected
     text = f"the run ended with {said} (exit code {first.code}); the next one did "
     text += f"{second.answer.get('computed')} of {scale.requests} units, root hash "
-    text += "equal" if same else "differs"
+    text += "equal" if same else f"differs: {second.error[:200]}"
     return text, committed and same and "StoreUnavailableError" in said
 
 

@@ -191,6 +191,8 @@ def wait_for_worker(
 
 
 def _count_workers(client: Client) -> int:
+    if client.status != "running":
+        return 0  # it tries to come back, which the question would wait for
     try:
         return len(client.nthreads())
     except Exception:  # noqa: BLE001  # of many kinds, and the gateway knows why it cannot answer

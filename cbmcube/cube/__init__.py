@@ -1,12 +1,13 @@
 """Items to lazy cubes on their native grids: grids, radiometry, load, mask, explain."""
 
+from cbmcube.cube._checksum import require_verify
 from cbmcube.cube._classify import Classification, classify
 from cbmcube.cube._explain import explain
 from cbmcube.cube._explanation import Explanation, GridExplanation
 from cbmcube.cube._failure import failure_kind, without_secrets
 from cbmcube.cube._load import load, load_native
 from cbmcube.cube._mask import mask
-from cbmcube.cube._order import OnError
+from cbmcube.cube._order import OnError, Verify
 from cbmcube.cube._resample import source_bounds
 from cbmcube.cube._sources import CubeGrid
 from cbmcube.cube._window import find_grids, load_window, overlap, source_extent
@@ -17,6 +18,7 @@ __all__ = [
     "Explanation",
     "GridExplanation",
     "OnError",
+    "Verify",
     "classify",
     "explain",
     "failure_kind",
@@ -26,6 +28,7 @@ __all__ = [
     "load_window",
     "mask",
     "overlap",
+    "require_verify",
     "source_bounds",
     "source_extent",
     "without_secrets",

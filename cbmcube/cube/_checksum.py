@@ -22,11 +22,10 @@ from rasterio.session import DummySession
 from cbmcube.cluster import forget_reads
 from cbmcube.cube._failure import without_secrets
 from cbmcube.cube._multihash import Digest, parse_checksum
+from cbmcube.cube._order import Verify
 from cbmcube.cube._safety import gdal_path, is_remote
 from cbmcube.exceptions import OptionError, ReadError
 
-Verify = Literal["none", "size", "checksum"]
-"""How closely a file is looked at before its pixels are used."""
 Outcome = Literal["nothing", "size", "checksum"]
 """What was found to be as the item says."""
 

@@ -11,9 +11,10 @@ import xarray as xr
 
 from cbmcube.catalog import AccessPolicy, gate_items, group_acquisitions
 from cbmcube.cube._blocks import DEFAULT_BLOCK, block_sizes
+from cbmcube.cube._checksum import require_verify
 from cbmcube.cube._header import header_geobox
 from cbmcube.cube._open import Wish, open_grid
-from cbmcube.cube._order import OnError
+from cbmcube.cube._order import OnError, Verify
 from cbmcube.cube._resample import Like, Resampling, asked_geobox, choose_resampling
 from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
 from cbmcube.cube._unread import require_on_error
@@ -21,7 +22,7 @@ from cbmcube.exceptions import BadItemError, EmptySearchError, OptionError, Seve
 from cbmcube.products import Product
 
 
-def load_native(
+def load_native(  # noqa: PLR0913  # each is one thing that a user may say
     items: Iterable[pystac.Item],
     product: Product,
     *,
@@ -29,6 +30,7 @@ def load_native(
     block: int = DEFAULT_BLOCK,
     offset: float | None = None,
     on_error: OnError = "raise",
+    verify: Verify = "none",
     read_headers: bool = False,
     access: AccessPolicy | None = None,
 ) -> xr.DataTree:
@@ -58,6 +60,10 @@ def load_native(
         error that names it. ``"record"``: its pixels become -inf (in class bands the
         largest code, listed in ``flag_meanings`` as ``could_not_be_read``), so that later
         steps can count them.
+    verify
+        Whether files are held against what their items say of their bytes, before pixels are
+        used: ``"size"`` compares ``file:size``; ``"checksum"`` also reads each file whole, once
+        for each process, and compares ``file:checksum``; ``"none"`` trusts what opens.
     read_headers
         Whether the grid of an asset whose item states none is read from its file: one
         file after the other, now.
@@ -100,8 +106,9 @@ def load_native(
     ('time', 'y', 'x')
     """
     require_on_error(on_error)
+    require_verify(verify)
     sources = _sources(items, product, bands, access, read_headers=read_headers)
-    return _tree(native_grids(sources), product, block, Wish(offset, on_error))
+    return _tree(native_grids(sources), product, block, Wish(offset, on_error, verify))
 
 
 def load(  # noqa: PLR0913  # each is one thing that a user may say
@@ -116,6 +123,7 @@ def load(  # noqa: PLR0913  # each is one thing that a user may say
     block: int = DEFAULT_BLOCK,
     offset: float | None = None,
     on_error: OnError = "raise",
+    verify: Verify = "none",
     read_headers: bool = False,
     access: AccessPolicy | None = None,
 ) -> xr.Dataset:
@@ -125,7 +133,7 @@ def load(  # noqa: PLR0913  # each is one thing that a user may say
 
     Parameters
     ----------
-    items, product, bands, block, offset, on_error, read_headers, access
+    items, product, bands, block, offset, on_error, verify, read_headers, access
         As in `load_native`.
     resolution
         Pixel size in units of the CRS (metres for UTM); by default the finest there is.
@@ -169,6 +177,7 @@ def load(  # noqa: PLR0913  # each is one thing that a user may say
     'B04: nearest; B08: nearest; SCL: nearest'
     """
     require_on_error(on_error)
+    require_verify(verify)
     asked = resolution is not None or crs is not None or like is not None
     if resampling is not None and not asked:
         raise OptionError(
@@ -187,7 +196,7 @@ def load(  # noqa: PLR0913  # each is one thing that a user may say
     else:
         grids = native_grids(sources)
         _require_one(grids)
-    tree = _tree(grids, product, block, Wish(offset, on_error))
+    tree = _tree(grids, product, block, Wish(offset, on_error, verify))
     return next(iter(tree.children.values())).to_dataset()
 
 

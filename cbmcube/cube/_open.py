@@ -14,6 +14,7 @@ from odc.loader import RasterLoadParams, RasterSource
 
 from cbmcube.catalog import Acquisition
 from cbmcube.cube._blocks import Blocks, BlockSize
+from cbmcube.cube._checksum import Promise
 from cbmcube.cube._fill import Filling, band_array
 from cbmcube.cube._nodata import (
     nodata_number,
@@ -22,7 +23,7 @@ from cbmcube.cube._nodata import (
     stated_number,
     stored_dtype,
 )
-from cbmcube.cube._order import OnError, ReadOrder
+from cbmcube.cube._order import OnError, ReadOrder, Verify
 from cbmcube.cube._planes import time_coords
 from cbmcube.cube._radiometry import Radiometry, decide
 from cbmcube.cube._reader import CardDriver
@@ -41,6 +42,8 @@ class Wish:
     """Reflectance offset, where items do not say."""
     on_error: OnError = "raise"
     """What a file that cannot be read does."""
+    verify: Verify = "none"
+    """How closely files are looked at before their pixels are used."""
 
 
 def open_grid(
@@ -104,9 +107,18 @@ def _orders(sources: Sequence[Source], wish: Wish) -> dict[tuple[str, str], Read
             if codes
             else decide(source.item, source.key, source.band, source.profile, wish.offset),
             on_error=wish.on_error,
+            **_promise(source, wish.verify),
         )
     _require_no_guess(sources, orders)
     return orders
+
+
+def _promise(source: Source, verify: Verify) -> dict[str, Any]:
+    """Return what the item says of the bytes of a file, where that is to be looked at."""
+    if verify == "none":
+        return {}
+    promise = Promise.of(source.item.assets[source.key].extra_fields)
+    return {"verify": verify, "size": promise.size, "checksum": promise.checksum}
 
 
 def _require_no_guess(

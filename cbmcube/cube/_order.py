@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 from cbmcube.cube._radiometry import Radiometry
 
 OnError = Literal["raise", "record"]
+Verify = Literal["none", "size", "checksum"]
+"""How closely a file is looked at before its pixels are used."""
 
 _MARK = "#cbmcube="
 """What parts the address of a file from its order.
@@ -34,6 +36,13 @@ class ReadOrder:
     """How stored numbers become values; ``None`` keeps them (class codes)."""
     on_error: OnError = "raise"
     """What a file that cannot be read does: raise, or be marked in the pixels."""
+
+    verify: Verify = "none"
+    """How closely the file is looked at before its pixels are used."""
+    size: int | None = None
+    """Bytes that the item promises; only where they are looked at."""
+    checksum: str | None = None
+    """Checksum that the item promises; only where it is looked at."""
 
     def attach(self, href: str) -> str:
         """Return `href` with this order, for the reader of this package alone."""

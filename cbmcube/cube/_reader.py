@@ -24,6 +24,7 @@ from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
 from cbmcube.cluster import carried_options, read_options, signed
+from cbmcube.cube._checksum import Promise, require_promised_bytes
 from cbmcube.cube._failure import could_not_read, may_pass, protect_logs
 from cbmcube.cube._order import ReadOrder
 from cbmcube.cube._radiometry import calibrate
@@ -106,9 +107,16 @@ class CardReader:
     ) -> Block:
         href, grid = signed(self._source.uri), cast("GeoBox | None", self._source.geobox)
         require_safe_route(href)
+        self._require_promised_bytes(href)
         with open_raster(href, fresh=fresh) as dataset:
             grid = check_promise(dataset, dtype=self._order.dtype, grid=grid)
             return read_values(dataset, self._order, cfg, grid, dst_geobox, dst)
+
+    def _require_promised_bytes(self, href: str) -> None:
+        order = self._order
+        if order.verify != "none":
+            promise = Promise(order.size, order.checksum)
+            require_promised_bytes(href, promise, verify=order.verify, known_as=self._source.uri)
 
     def _marked(self, cfg: RasterLoadParams, dst_geobox: GeoBox) -> Block:
         """Return the pixels that the item says the file covers, all marked as not read."""

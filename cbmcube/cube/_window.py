@@ -15,7 +15,7 @@ from cbmcube.cube._blocks import BlockSize
 from cbmcube.cube._grid import Bounds, geobox_bounds, grid_key
 from cbmcube.cube._load import sorted_items
 from cbmcube.cube._open import Wish, open_grid
-from cbmcube.cube._order import OnError
+from cbmcube.cube._order import OnError, Verify
 from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
 from cbmcube.exceptions import NoGridError, NoOverlapError, UnknownBandError
 from cbmcube.products import Product
@@ -65,6 +65,7 @@ def load_window(
     block: int,
     offset: float | None = None,
     on_error: OnError = "raise",
+    verify: Verify = "none",
 ) -> xr.DataTree:
     """Open one acquisition on a part of each of its native grids, as `load_native` would.
 
@@ -73,7 +74,7 @@ def load_window(
     acquisition
         The time step. Its items are ones that a search, or `find_grids`, let in: where they
         point at is not checked again.
-    product, bands, offset, on_error
+    product, bands, offset, on_error, verify
         As in `load_native`.
     windows
         For each grid, by the name that `load_native` gives it, whole pixels of it. Items that
@@ -117,13 +118,16 @@ def load_window(
             given=", ".join(sorted(missing)),
             hint="leave the band out",
         )
+    wish = Wish(offset, on_error, verify)
     finest = min(abs(windows[name].affine.a) for name in here)
     nodes = {"/": xr.Dataset(attrs={"product": product.name})}
     for name in sorted(here):
         window = windows[name]
         side = max(1, int(block * finest / abs(window.affine.a) + 1e-6))
         grid = CubeGrid(name, window, tuple(here[name]))
-        cube = open_grid(grid, [acquisition], product, BlockSize(1, side), Wish(offset, on_error))
+        cube = open_grid(
+            grid, [acquisition], product, BlockSize(1, side), Wish(offset, on_error, verify)
+        )
         # Which parcels belong here was decided when the window was cut.
         del cube.attrs["source_bounds"]
         nodes[f"/{name}"] = cube

@@ -168,6 +168,7 @@ def test_all_faults_are_told_at_once_with_their_places(write):
         ('"season"', '"season"\n[cluster]\nkind = "local"\nmemory_limit = "4 bytes"',
          "[cluster] memory_limit", "no amount of memory"),
         ('"parcels.gpkg"', '"parcels.gpkg"\nbuffer = nan', "[parcels] buffer", "no number"),
+        ('"season"', f'"season"\n[run]\ntimeout = 1{"0" * 400}', "[run] timeout", "no number"),
         ('"parcels.gpkg"', '"parcels.gpkg"\nwhere = {a = {mid = 1}}',
          "[parcels] where.a", "no condition"),
         ('"parcels.gpkg"', '"/vsizip/a.zip"', "[parcels] path", "no path"),

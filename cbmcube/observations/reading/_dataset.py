@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from cbmcube.observations.reading._facts import OF_UNIT
 from cbmcube.observations.reading._source import Source
@@ -19,38 +18,22 @@ _FORMAT = ds.ParquetFileFormat()
 
 
 def dataset(source: Source) -> ds.Dataset:
-    """Return one fragment for each file; each knows which acquisitions it holds."""
+    """Return one fragment for each unit, which knows its acquisition and time.
+
+    These are the parts, also of a compacted store: they stay beside the files of several units.
+    Of such a file a fragment could be some groups of rows, but pyarrow 26.0.1 counts all of them.
+    """
     units = source.units
-    held: dict[str, list[int]] = {}
-    for unit, name in enumerate(units.file):
-        if name is not None and units.rows[unit]:
-            held.setdefault(name, []).append(unit)
     filesystem = source.store.filesystem
-    part = units.index["part"]
+    moment = source.schema.field("time").type
+    parts = units.index["part"].to_pylist()
     fragments = []
-    for name, mine in held.items():
-        # A file of several units may hold some that the snapshot replaced. Fragments of some
-        # groups of rows count the rows of all (pyarrow 26.0.1), so the parts stand in for it.
-        alone = name.startswith("parts/")
-        if alone or _rows(filesystem, name) == units.rows[mine].sum():
-            fragments.append(_fragment(source, name, mine))
-        else:
-            fragments += [_fragment(source, part[unit].as_py(), [unit]) for unit in mine]
+    for unit in np.flatnonzero(units.has_rows & (units.rows > 0)):
+        known = (ds.field("acquisition") == str(units.acquisition[unit])) & (
+            ds.field("time") == pa.scalar(units.time[unit].item(), moment)
+        )
+        fragments.append(_FORMAT.make_fragment(parts[unit], filesystem, partition_expression=known))
     return ds.FileSystemDataset(fragments, source.schema, _FORMAT, filesystem)
-
-
-def _rows(filesystem: Any, name: str) -> int:
-    with filesystem.open_input_file(name) as file:
-        return int(pq.read_metadata(file).num_rows)
-
-
-def _fragment(source: Source, name: str, units: list[int]) -> ds.Fragment:
-    names = sorted({str(one) for one in source.units.acquisition[units]})
-    known = ds.field("acquisition").isin(names)
-    if len(names) == 1:
-        moment = pa.scalar(source.units.time[units[0]].item(), source.schema.field("time").type)
-        known = (ds.field("acquisition") == names[0]) & (ds.field("time") == moment)
-    return _FORMAT.make_fragment(name, source.store.filesystem, partition_expression=known)
 
 
 def duckdb_relation(source: Source, connection: duckdb.DuckDBPyConnection | None) -> Any:

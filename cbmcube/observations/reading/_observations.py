@@ -223,9 +223,9 @@ class Observations:
         return lazy_cube(self._source, selection, shapes, unfinished=unfinished > 0)
 
     def dataset(self) -> ds.Dataset:
-        """Return the files as a `pyarrow.dataset.Dataset`, one fragment for each.
+        """Return the parts as a `pyarrow.dataset.Dataset`, one fragment for each unit.
 
-        Fragments know their acquisitions, so that filters on one skip files. Units
+        Fragments know acquisition and time, so that filters on these skip files. Units
         without rows in a file (`missing` and those that saw nothing) are not in it. For a
         bucket it holds the keys in force: use it here, and send the store's address instead.
         """

@@ -64,7 +64,7 @@ def stac_collection(
     >>> report = season.run(progress=False)
     >>> collection = stac_collection(store)
     >>> collection["table:row_count"], collection["summaries"]["platform"]
-    (12, ['sentinel-1b'])
+    (12, ['sentinel-1a', 'sentinel-1b'])
     """
     source = _source(store, snapshot)
     recipe, found = source.store.recipe, source.snapshot

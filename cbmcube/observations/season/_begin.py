@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 import geopandas as gpd
 
 from cbmcube.catalog import AccessPolicy
+from cbmcube.cube import Verify, require_verify
 from cbmcube.exceptions import OptionError
 from cbmcube.observations.season._journal import latest_plan
-from cbmcube.observations.season._make import Filter, Source, find_items, make_plan
+from cbmcube.observations.season._make import Filter, Source, Terms, find_items, make_plan
 from cbmcube.observations.season._plan import Plan
 from cbmcube.observations.season._recipe import Recipe, check_statistics, recipe_from_json
 from cbmcube.observations.store import Store, create_store, open_store
@@ -38,6 +39,7 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
     percentiles: Percentiles = "weighted",
     offset: float | None = None,
     records_per_unit: int = RECORDS,
+    verify: Verify = "none",
     access: AccessPolicy | None = None,
 ) -> Plan:
     """Plan the statistics of all parcels in a season, as units of work with a store.
@@ -67,6 +69,9 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
         As in `load_native`.
     records_per_unit
         Most rows of a unit.
+    verify
+        As in `load_native`: whether files are held against the size or checksum that their items
+        state. It decides which files count as corrupt, and no number.
     access
         Where items may point at.
 
@@ -112,9 +117,11 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
         parcel_crs=_crs_text(parcels),
     )
     _require_sense(recipe, records_per_unit)
+    require_verify(verify)
+    terms = Terms(records_per_unit, verify)
     items = find_items(source, product, parcels, period, filter)
     home = store if isinstance(store, Store) else create_store(store, recipe.to_json())
-    name = make_plan(home, recipe, parcels, items, records_per_unit, access, {})
+    name = make_plan(home, recipe, parcels, items, terms, access)
     return Plan(home, recipe, name)
 
 

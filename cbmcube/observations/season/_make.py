@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -18,7 +19,7 @@ from cbmcube.catalog import (
     group_acquisitions,
     search,
 )
-from cbmcube.cube import find_grids
+from cbmcube.cube import Verify, find_grids
 from cbmcube.exceptions import NoOverlapError, OptionError
 from cbmcube.observations.season._blobs import (
     acquisition_to_json,
@@ -40,6 +41,18 @@ FORMAT = 1
 
 Source = ApiCatalog | FrozenCatalog | pystac.ItemCollection | Iterable[pystac.Item]
 Filter = str | Mapping[str, Any] | Condition | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What decides how a plan is done, and no number in it."""
+
+    size: int
+    """Most rows of a unit."""
+    verify: Verify = "none"
+    """How closely files are looked at."""
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """How often units were asked for anew, by origin."""
 
 
 def find_items(
@@ -67,9 +80,8 @@ def make_plan(
     recipe: Recipe,
     parcels: gpd.GeoDataFrame,
     items: Sequence[pystac.Item],
-    size: int,
+    terms: Terms,
     access: AccessPolicy | None,
-    attempts: Mapping[str, int],
 ) -> str:
     """Write a plan to a store, make it the latest, and return its name.
 
@@ -77,19 +89,17 @@ def make_plan(
     ----------
     store, recipe, parcels, items
         Where, how, and of what.
-    size
-        Most rows of a unit.
+    terms
+        How it is cut, and what is asked for anew.
     access
         Where items may point at.
-    attempts
-        How often units were asked for anew, by origin.
     """
     grids = find_grids(items, recipe.product, bands=recipe.bands, access=access)
     known = {source.item.id: source.item for grid in grids for source in grid.sources}
     acquisitions = group_acquisitions(known.values())
-    most = max(1, size // recipe.rows_per_parcel)
+    most = max(1, terms.size // recipe.rows_per_parcel)
     groups = group_parcels(parcels, grids, _widen(parcels, recipe.buffer), most_parcels=most)
-    units = make_units(acquisitions, grids, groups, recipe, attempts)
+    units = make_units(acquisitions, grids, groups, recipe, terms.attempts)
     if units.empty:
         raise NoOverlapError(
             "no item shows a parcel",
@@ -100,9 +110,10 @@ def make_plan(
     facts |= {
         "format": FORMAT,
         "recipe": store.recipe_hash,
-        "attempts": dict(attempts),
+        "attempts": dict(terms.attempts),
         "items": len(items),
-        "records_per_unit": size,
+        "records_per_unit": terms.size,
+        "verify": terms.verify,
     }
     name = store.put_blob("plans", canonical_json(facts), "json")
     note_plan(store, name)

@@ -16,7 +16,7 @@ from distributed import Client
 from cbmcube.catalog import AccessPolicy, search
 from cbmcube.observations.season._blobs import get_items, get_parcels, get_table
 from cbmcube.observations.season._estimate import Estimate, Prices, describe, describe_html, expect
-from cbmcube.observations.season._make import Filter, Source, find_items, make_plan
+from cbmcube.observations.season._make import Filter, Source, Terms, find_items, make_plan
 from cbmcube.observations.season._progress import Watch
 from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.season._report import RunReport
@@ -83,9 +83,10 @@ class Plan:
         )
         groups = [json.dumps(one) for one in self.facts["groups"]]
         passes = [json.dumps(one) for one in self.facts["acquisitions"]]
+        verify = self.facts["verify"]
         columns = (order[name] for name in ("key", "acquisition", "group", "items"))
         return [
-            Unit(key, passes[acquisition], groups[group], tuple(int(i) for i in items))
+            Unit(key, passes[acquisition], groups[group], tuple(map(int, items)), verify)
             for key, acquisition, group, items in zip(*columns, strict=True)
         ]
 
@@ -172,8 +173,8 @@ class Plan:
             for key in redone:
                 origin = str(named[key])
                 attempts[origin] = attempts.get(origin, 0) + 1
-        size = int(self.facts["records_per_unit"])
-        name = make_plan(self.store, self.recipe, parcels, items, size, access, attempts)
+        terms = Terms(int(self.facts["records_per_unit"]), self.facts["verify"], attempts)
+        name = make_plan(self.store, self.recipe, parcels, items, terms, access)
         return Plan(self.store, self.recipe, name)
 
     def expect(

@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 
 from cbmcube._version import __version__
 from cbmcube.catalog import Acquisition
-from cbmcube.cube import OnError, failure_kind, load_window, mask, without_secrets
+from cbmcube.cube import OnError, Verify, failure_kind, load_window, mask, without_secrets
 from cbmcube.exceptions import AccessError, Error, ReadError
 from cbmcube.observations._table import observation_table
 from cbmcube.observations.season._blobs import (
@@ -51,6 +51,8 @@ class Unit:
     """JSON of the group, as in the plan."""
     items: tuple[int, ...]
     """Positions of the acquisition's items that meet the group."""
+    verify: Verify = "none"
+    """How closely files are looked at before their pixels are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def compute_unit(
         block=block_side(windows, BLOCK_PIXELS),
         offset=recipe.offset,
         on_error=on_error,
+        verify=unit.verify,
     )
     if recipe.mask:
         cubes = mask(cubes, recipe.product)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cbmcube.observations.store._store import Store
 
 _THREADS = 16
+_KINDS = {"all_parcels": "parcels"}  # the other blobs that a plan names itself are tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +220,16 @@ def plan_blobs(plan: Any) -> Iterator[str]:
     """Return where the inputs lie that a plan names."""
     if not isinstance(plan, dict):
         return
-    for kind, field, holders in (
-        ("parcels", "parcels", plan.get("groups")),
-        ("items", "items", plan.get("acquisitions")),
-        ("index", "units", [plan]),
-        ("index", "parcels", [plan]),
-    ):
-        for holder in holders if isinstance(holders, Iterable) else ():
-            if isinstance(holder, dict) and is_blob(holder.get(field)):
-                yield f"blobs/{kind}/{holder[field]}"
+    holders = [("index", plan)]
+    for kind, field in (("parcels", "groups"), ("items", "acquisitions")):
+        members = plan.get(field)
+        holders += (
+            [(kind, m) for m in members if isinstance(m, dict)] if isinstance(members, list) else []
+        )
+    for kind, holder in holders:
+        for field, value in holder.items():
+            if is_blob(value):
+                yield f"blobs/{_KINDS.get(field, kind)}/{value}"
 
 
 def _blob(name: str) -> _Job:

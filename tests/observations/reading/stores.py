@@ -19,7 +19,8 @@ from cbmcube.observations._table import observation_table
 from cbmcube.observations.store import Store, canonical_json, create_store
 
 Holes = Mapping[tuple[int, int], str]
-"""By time step and group: ``pending``, ``beyond`` (not planned), or a status without rows."""
+"""By time step and group: ``pending``, ``beyond`` (not planned), ``torn`` (corrupt, but with rows
+of what could be read), or a status without rows."""
 
 
 def recipe_of(stats: xr.Dataset) -> dict:
@@ -128,9 +129,10 @@ def publish(store, stats, groups, holes=None, *, listed=True):
         info = {"acquisition": facts[t]["acquisition"], "time": facts[t]["time"], "group": g}
         info |= {"platform": facts[t]["platform"], "versions": {"cbmcube": cbm.__version__}}
         info |= {"items": [str(stats["items"].values[t])]}
-        if hole is None:
+        if hole in (None, "torn"):
             table = observation_table(stats.isel(time=[t], parcel=list(groups[g])))
-            store.commit(key, table, status="ok", info=info)
+            said = {"status": "ok"} if hole is None else {"status": "corrupt", "reason": "torn"}
+            store.commit(key, table, info=info, **said)
         else:
             reason = "the file is torn" if hole in ("corrupt", "refused") else None
             store.commit(key, None, status=hole, reason=reason, info=info)

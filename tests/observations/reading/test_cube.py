@@ -15,6 +15,7 @@ import cbmcube as cbm
 from cbmcube.observations.reading import _cube, open_observations
 from cbmcube.observations.season import plan
 from cbmcube.observations.store import compact
+from cbmcube.testing import vector_cube
 from tests.observations.reading.conftest import unfinished
 from tests.observations.reading.stores import make_store
 
@@ -175,7 +176,23 @@ def test_pixels_that_nothing_tells_are_marked(tmp_path):
     assert table.loc[table["parcel"] == "P0", "n_total"].isna().all()
 
 
-def whole_stats():
-    from cbmcube.testing import vector_cube
+def test_what_could_be_read_of_a_torn_file_is_kept(tmp_path):
+    """Some parcels of a unit lack pixels: they say so in table and cube, the others are whole."""
+    stats = whole_stats()
+    failed = xr.zeros_like(stats.n_valid)
+    failed[0, 1, 1] = 3
+    stats["n_failed"] = failed
+    store = make_store(tmp_path / "s", stats, [[0, 1]], {(1, 0): "torn"})
+    observations = open_observations(store)
+    expected = cbm.to_observations(stats)
+    pd.testing.assert_frame_equal(observations.table(), expected)
+    cube = observations.cube().compute()
+    np.testing.assert_array_equal(cube.n_failed > 0, failed > 0)
+    pd.testing.assert_frame_equal(cbm.to_observations(cube), expected)
+    assert observations.missing()["status"].tolist() == ["corrupt"]
+    assert observations.missing()["reason"].tolist() == ["torn"]
+    assert "n_failed" not in observations.cube(period="2024-03-01")  # nothing failed there
 
-    return vector_cube("CARD-BS", parcels=2, days=4).compute()
+
+def whole_stats():
+    return vector_cube("CARD-BS", parcels=2, days=12).compute()

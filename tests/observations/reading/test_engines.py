@@ -49,9 +49,8 @@ def test_the_dataset_holds_the_rows_of_files(whole, compacted):
     one = data.scanner(filter=ds.field("acquisition") == name)
     assert one.count_rows() == int((whole.table["acquisition"] == name).sum())
     assert one.to_table()["acquisition"].unique().to_pylist() == [name]
-    if not compacted:
-        fragments = list(data.get_fragments(filter=ds.field("acquisition") == name))
-        assert len(fragments) == 2  # of which others are not even opened
+    fragments = list(data.get_fragments(filter=ds.field("acquisition") == name))
+    assert len(fragments) == 2  # others are not even opened
 
 
 @pytest.mark.parametrize("rows", [3000, 9000])

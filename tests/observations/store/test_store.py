@@ -283,7 +283,7 @@ class TestCommits:
             lambda text: text.replace('"status":"ok"', '"status":"fine"'),
             lambda text: text.replace('"status":"ok"', '"status":["ok"]'),
             lambda text: text.replace('"info":{', '"info":[{').replace("}}", "}]}"),
-            lambda text: text.replace('"key":"', '"key":"0').replace('0",', '",'),
+            lambda text: text.replace('"key":"ca', '"key":"ac'),
             lambda text: text.replace('"reason":null', '"reason":7'),
             lambda text: text.replace('"reason":null', '"cause":null'),
             lambda _: "[" * 100_000,

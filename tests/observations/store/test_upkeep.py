@@ -266,8 +266,8 @@ class TestVerify:
         report = verify(store, progress=lambda *steps: seen.append(steps))
         assert report.ok
         # The store, the plan, its four inputs, the snapshot's index, two commits, two parts.
-        assert report.objects == len(seen) == 10
-        assert seen[-1] == (10, 10)
+        assert report.objects == len(seen) == 11
+        assert seen[-1] == (11, 11)
         assert "all sound" in repr(report)
         assert json.loads(json.dumps(report.to_dict()))["ok"] is True
 
