@@ -125,9 +125,7 @@ def load_window(
         window = windows[name]
         side = max(1, int(block * finest / abs(window.affine.a) + 1e-6))
         grid = CubeGrid(name, window, tuple(here[name]))
-        cube = open_grid(
-            grid, [acquisition], product, BlockSize(1, side), Wish(offset, on_error, verify)
-        )
+        cube = open_grid(grid, [acquisition], product, BlockSize(1, side), wish)
         # Which parcels belong here was decided when the window was cut.
         del cube.attrs["source_bounds"]
         nodes[f"/{name}"] = cube

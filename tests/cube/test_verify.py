@@ -20,8 +20,9 @@ def scene(country, tmp_path):
     item = cbm.search(catalogue, cbm.CARD_COH6, period="2024-03")[0].clone()
     path = tmp_path / "plain.tif"
     with rasterio.open(item.assets["VV"].href) as source:
-        profile = source.profile | {"driver": "GTiff", "compress": None}
-        profile.pop("interleave", None)
+        profile = source.profile | {"driver": "GTiff", "compress": None, "tiled": False}
+        for name in ("interleave", "blockxsize", "blockysize"):
+            profile.pop(name, None)
         with rasterio.open(path, "w", **profile) as target:
             target.write(source.read())
     item.assets["VV"].href = str(path)
@@ -37,7 +38,7 @@ def read(item, verify):
 
 def flip_a_bit(path):
     data = bytearray(path.read_bytes())
-    data[-100] ^= 0b0000_0100
+    data[len(data) // 2] ^= 0b0000_0100
     path.write_bytes(data)
 
 
