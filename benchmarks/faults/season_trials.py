@@ -45,36 +45,48 @@ def kills(scale: Scale, folder: Path) -> tuple[str, bool | None]:
     return killed(total, records, roots, clean["root"], problems)
 
 
-def reading(scale: Scale, folder: Path) -> tuple[str, bool | None]:
-    """Read images over HTTP through a proxy that breaks requests."""
+def everything_broken(scale: Scale, folder: Path) -> tuple[str, bool | None]:
+    """Read images over HTTP and write to S3, both through proxies that break requests."""
     from tests.services.nginx import run_nginx  # noqa: PLC0415
     from tests.services.processes import MissingServiceError  # noqa: PLC0415
+    from tests.services.s3 import run_s3  # noqa: PLC0415
 
     country = _country(folder)
     options = [str(country.folder), "--records", "500"]
     options += ["--period", SHORT_PERIOD] if scale.name == "short" else []
     expected = finished([*JOB, str(folder / "files"), *options])["root"]
     try:
-        with run_nginx("none") as web, run_proxy(f"{web.url}", seed=2) as proxy:
+        with (
+            run_nginx("none") as web,
+            run_s3() as s3,
+            run_proxy(web.url, seed=2) as reads,
+            run_proxy(s3.endpoint, seed=3) as writes,
+        ):
             (web.data / "CARD-BS").symlink_to(country.folder / "CARD-BS")
-            base = f"{proxy.url}/public"
-            clean = finished([*JOB, str(folder / "web"), *options, "--base", base])["root"]
-            usual = proxy.counts()["requests"]
-            proxy.forget()
-            proxy.set(**BROKEN, wrong_range=0.01, stall_seconds=1.0)
+            options += ["--base", f"{reads.url}/public"]
+            access = {
+                "AWS_ACCESS_KEY_ID": s3.key,
+                "AWS_SECRET_ACCESS_KEY": s3.secret,
+                "AWS_ENDPOINT_URL_S3": writes.url,
+            }
+            clean = finished([*JOB, f"s3://{s3.bucket}/clean", *options], **access)["root"]
+            usual = reads.counts()["requests"] + writes.counts()["requests"]
+            for proxy in (reads, writes):
+                proxy.forget()
+            reads.set(**BROKEN, wrong_range=0.01, stall_seconds=1.0)
+            writes.set(**BROKEN, lost_commit=1.0, stall_seconds=1.0)
             begin = time.monotonic()
-            done = end(start([*JOB, str(folder / "broken-web"), *options, "--base", base]))
-            seconds, counts = time.monotonic() - begin, proxy.counts()
+            done = end(start([*JOB, f"s3://{s3.bucket}/broken", *options], **access))
+            seconds, counts = time.monotonic() - begin, reads.counts() + writes.counts()
     except MissingServiceError as missing:
         return f"not run: {missing}", None
-    ratio = counts["requests"] / usual
-    kinds = (*BROKEN, "wrong_range")
+    ratio, kinds = counts["requests"] / usual, (*BROKEN, "wrong_range", "lost")
     told = ", ".join(f"{counts[f'fault {kind}']} {kind.replace('_', ' ')}" for kind in kinds)
     same = {clean, done.answer.get("root")} == {expected}
     text = (
         f"{counts['requests']:,} requests ({ratio:.2f} times as many as undisturbed), {told}; "
         f"{seconds:.0f} s; statuses {done.answer.get('statuses')}, root hash "
-        f"{'equal' if same else 'differs ' + done.error}"
+        f"{'equal' if same else 'differs: ' + done.error[:200]}"
     )
     return text, same and ratio <= 2
 

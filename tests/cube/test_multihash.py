@@ -67,6 +67,7 @@ def test_the_example_of_the_file_extension():
         "ff" * 20 + "ff",
         "1200",
         "80" * 12,
+        "e1e40221" + 33 * "ab",
     ],
 )
 def test_other_forms(text):

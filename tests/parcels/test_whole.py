@@ -1,4 +1,4 @@
-"""Whole cells inside polygons, against exactextract and against cells that shapely makes."""
+"""Whole cells inside polygons, against cells that shapely makes, and against exactextract."""
 
 import numpy as np
 import pytest
@@ -19,11 +19,6 @@ def both(shapes, spacing=10.0):
     counts, doubtful = whole_cells(polygons, spacing)
     exact = _count_exactly(polygons, spacing)
     return counts, doubtful, exact
-
-
-def agree(shapes, spacing=10.0):
-    counts, doubtful, exact = both(shapes, spacing)
-    return (counts == exact)[~doubtful].all()
 
 
 def brute(shape, spacing=10.0):
@@ -59,10 +54,8 @@ class TestAgreement:
         ground = affinity.translate(ground, *shift)
         if ground.is_empty or not ground.is_valid or "Polygon" not in ground.geom_type:
             return
-        assert agree([ground], spacing)
-        assert count_whole(np.array([ground], object), spacing) == _count_exactly(
-            np.array([ground], object), spacing
-        )
+        counts, doubtful = whole_cells(np.array([ground], object), spacing)
+        assert doubtful[0] or counts[0] == brute(ground, spacing)
 
     @given(
         sides=st.tuples(*[st.integers(-6, 6)] * 4),
@@ -149,6 +142,13 @@ class TestDoubt:
         assert doubtful.tolist() == [True, False]
         assert counts[1] == 15
         assert count_whole(shapes, 10.0).tolist() == [400, 15]
+
+    def test_a_spike_without_width(self):
+        """exactextract 0.3.0 counts three cells along the spike, which has no area."""
+        field = shapely.Polygon([(0.9, 0.1), (9, 1), (0, 0), (0, 1), (0.9, 0.1)])
+        assert field.is_valid
+        assert field.area == pytest.approx(0.45)
+        assert count_whole(np.array([field]), 1.0).tolist() == [0]
 
     def test_a_sliver_far_into_a_cell(self):
         """A cut of 1 mm through a field's cells takes 1e-4 of each: none of them is whole."""

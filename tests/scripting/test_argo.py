@@ -166,6 +166,10 @@ BREAK = {
     "a template that nothing uses": lambda m: m["spec"].pop("onExit"),
     "a task without template": lambda m: task(m, "run").update(template="rnu"),
     "a task that waits for none": lambda m: task(m, "run").update(depends="plann"),
+    "one more task of nothing": lambda m: tasks(m).append({"name": "more", "template": "none"}),
+    "an argument that nothing takes": lambda m: task(m, "run")["arguments"]["parameters"].append(
+        {"name": "more", "value": "x"}
+    ),
     "a circle": lambda m: task(m, "plan").update(depends="verify.Succeeded"),
     "a task that waits for itself": lambda m: task(m, "plan").update(depends="plan"),
     "the same task twice": lambda m: tasks(m).append(copy.deepcopy(tasks(m)[0])),
@@ -181,6 +185,7 @@ BREAK = {
     "another job": lambda m: artifact(m)["raw"].update(data="x = 1"),
     "no job": lambda m: pod(m)["inputs"].pop("artifacts"),
     "a literal variable": lambda m: container(m)["env"].append({"name": "A", "value": "b"}),
+    "a variable with a value beside its secret": lambda m: container(m)["env"][0].update(value="b"),
     "a variable too few": lambda m: container(m)["env"].pop(),
     "a key of another variable": lambda m: reference(m).update(key="OTHER"),
     "a secret without name": lambda m: reference(m).pop("name"),

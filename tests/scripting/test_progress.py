@@ -53,9 +53,11 @@ def test_progress_that_comes_too_fast_is_left_out_but_never_the_last(clock):
         reporters.tell("progress", {"left": left}, "x")
         clock[0] += 0.6
     reporters.tell("progress", {"left": 0})
+    reporters.tell("progress", {"left": 2})
+    reporters.tell("cancelled", {"left": 2})
     reporters.tell("end", {})
     assert [one[:2] for one in seen[::2]] == [
-        *(("progress", 5), ("progress", 3), ("progress", 0), ("end", None)),
+        *(("progress", 5), ("progress", 3), ("progress", 0), ("cancelled", 2), ("end", None)),
     ]
     assert seen[::2] == seen[1::2]
 

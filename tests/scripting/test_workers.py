@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 from distributed import Client, LocalCluster
 
+from cbmcube.cluster import prepare_workers
 from cbmcube.exceptions import OptionError
 from cbmcube.scripting import _workers as workers
 from cbmcube.scripting import read_job
@@ -126,6 +127,14 @@ def test_a_variable_that_is_not_set_is_named_before_anything_starts(
 def test_a_running_cluster_is_prepared_and_runs_on(write, monkeypatch):
     """The scheduler is somebody's own; the store's key reaches its worker and goes again."""
     monkeypatch.setenv("MY_STORE_KEY", "abc")
+    given = []
+
+    def prepare(client, **options):
+        # The worker shares this process, and so its variables: only what is sent counts.
+        given.append(options["env"])
+        return prepare_workers(client, **options)
+
+    monkeypatch.setattr(workers, "prepare_workers", prepare)
     with LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
@@ -134,6 +143,7 @@ def test_a_running_cluster_is_prepared_and_runs_on(write, monkeypatch):
         with job_workers(job) as client:
             assert client.submit(variable, "MY_STORE_KEY").result() == "abc"
             assert client.submit(variable, "GDAL_CACHEMAX").result()
+        assert given == [{"MY_STORE_KEY": "abc"}]
         with Client(cluster.scheduler_address) as other:
             assert other.submit(sum, [1, 2]).result() == 3
     assert os.environ["MY_STORE_KEY"] == "abc"

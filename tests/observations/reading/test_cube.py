@@ -87,6 +87,10 @@ def test_a_part_of_the_cube_is_a_selection_of_the_whole(whole, data):
     order = [name for name in ("B04", "B08", "NDVI") if name in bands]
     some = some.sel(band=order)[[*order, "observed", "n_valid", "n_total", "SCL_fraction"]]
     xr.testing.assert_equal(plain(cube).drop_vars("geometry"), plain(some).drop_vars("geometry"))
+    assert all(
+        one.equals(other)
+        for one, other in zip(cube.geometry.values, some.geometry.values, strict=True)
+    )
 
 
 @pytest.fixture(scope="module")

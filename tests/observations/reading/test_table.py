@@ -126,6 +126,25 @@ def test_what_the_plan_does_not_list_is_read_from_parts(tmp_path, listed):
     pd.testing.assert_frame_equal(open_observations(store).table(), expected_table(stats, GROUPS))
 
 
+def test_facts_that_nobody_knows_are_null(tmp_path):
+    stats = vector_cube("CARD-BS", parcels=3, days=12).compute()
+    stats["relative_orbit"][1] = -1
+    stats["platform"] = ("time", ["", *stats.platform.values[1:].tolist()])
+    store = make_store(tmp_path / "s", stats, [[0, 1, 2]])
+    table = open_observations(store).table()
+    pd.testing.assert_frame_equal(table, expected_table(stats, [[0, 1, 2]]))
+    assert table["platform"].isna().sum() == table["relative_orbit"].isna().sum() == 6
+    cube = open_observations(store).cube()
+    assert cube.relative_orbit.values.tolist() == stats.relative_orbit.values.tolist()
+    assert cube.platform.values.tolist() == stats.platform.values.tolist()
+
+
+def test_both_ends_of_a_period_belong_to_it(whole):
+    times = pd.to_datetime(whole.stats.time.values, utc=True)
+    table = whole.open().table("P1", (times[2].to_pydatetime(), times[5].to_pydatetime()))
+    assert table["acquisition"].unique().tolist() == whole.stats.acquisition.values[2:6].tolist()
+
+
 def test_whole_numbers_are_ids_too(pairs):
     observations = pairs.open()
     pd.testing.assert_frame_equal(observations.table(), pairs.table)

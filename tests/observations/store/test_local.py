@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cbmcube.exceptions import StoreAccessError, StoreFullError, StoreUnavailableError
+from cbmcube.exceptions import (
+    ConflictError,
+    StoreAccessError,
+    StoreFullError,
+    StoreUnavailableError,
+)
 from cbmcube.observations.store import create_store, open_store
 from cbmcube.observations.store._probe import forget_probes
 from cbmcube.warnings import SingleWriterWarning
@@ -100,6 +105,9 @@ def test_a_disk_without_links_has_one_writer(ram, monkeypatch, number):
     assert commit(open_store(store.url), "a") == made
     snapshot = store.publish(plan=put_plan(store, ["a"]), keys=[made.key])
     assert store.snapshot().root == snapshot.root
+    with pytest.raises(ConflictError):
+        commit(store, "a", table=rows_of("b"))
+    assert store.commits() == [made]
     assert len(caught) == 1
     assert list((ram / "store" / "tmp").iterdir()) == []
     forget_probes()

@@ -49,6 +49,21 @@ def age(ram, days, *folders):
             os.utime(path, (then, then))
 
 
+def exchange_places(store, ram, names):
+    """Publish two units in one file, and let the index say the rows of one are the other's."""
+    publish(store, [(name, 0) for name in names])
+    snapshot = compact(store)
+    rows = snapshot.parts.to_pylist()
+    rows[0]["first_row"], rows[1]["first_row"] = rows[1]["first_row"], rows[0]["first_row"]
+    rows[0]["first_row_group"], rows[1]["first_row_group"] = 1, 0
+    index = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=snapshot.parts.schema), index)
+    name = store.put_blob("index", index.getvalue().to_pybytes(), "parquet")
+    path = ram / "store" / "snapshots" / "000000000002.json"
+    path.write_text(path.read_text().replace(snapshot.index, name))
+    return store.snapshot()
+
+
 class TestCompact:
     def test_units_of_a_group_share_files(self, store):
         units = [(f"{group}-{number}", group) for group in range(2) for number in range(5)]
@@ -98,6 +113,29 @@ class TestCompact:
         second = compact(store)
         assert len(files & set(second.parts["file"].to_pylist())) == 1
         assert len(set(second.parts["file"].to_pylist())) == 2
+
+    def test_full_files_are_not_written_again(self, store):
+        units = [(name, 0) for name in "abcdef"]
+        publish(store, units[:4])
+        full = set(compact(store, acquisitions=2).parts["file"].to_pylist())
+        publish(store, units)
+        seen = []
+        after = compact(store, acquisitions=2, progress=lambda *steps: seen.append(steps))
+        assert seen == [(1, 1)]
+        assert full < set(after.parts["file"].to_pylist())
+
+    def test_publishing_goes_back_to_the_parts_of_a_lost_file(self, store, ram):
+        publish(store, [("a", 0), ("b", 0)])
+        (ram / "store" / compact(store).parts["file"][0].as_py()).unlink()
+        later = publish(store, [("a", 0), ("b", 0)])
+        assert later.parts["file"].equals(later.parts["part"])
+        assert verify(store).ok
+
+    def test_rows_are_checked_before_they_are_packed_again(self, store, ram):
+        assert exchange_places(store, ram, "ab").number == 2
+        publish(store, [("a", 0), ("b", 0), ("c", 0)])
+        with pytest.raises(StoreCorruptError, match="does not hold the rows of unit"):
+            compact(store)
 
     def test_publishing_later_keeps_the_files(self, store):
         publish(store, [("a", 0), ("b", 0)])
@@ -232,6 +270,24 @@ class TestGc:
         report = gc(store)
         assert report.deleted == ()
 
+    def test_what_became_young_since_it_was_listed_stays(self, store, ram, monkeypatch):
+        """A writer puts the same part again while the garbage is collected."""
+        commit(store, "old")
+        age(ram, 8, "")
+        put_plan(store, ["new"])
+        backend = type(store.objects.backend)
+        entry = backend.entry
+
+        def written_again(self, name):
+            if name.startswith("parts/"):
+                self.touch(name)
+            return entry(self, name)
+
+        monkeypatch.setattr(backend, "entry", written_again)
+        report = gc(store)
+        assert [name.partition("/")[0] for name in report.deleted] == ["commits"]
+        assert len(names_below(ram, "parts")) == 1
+
     def test_logs_stay(self, store, ram):
         name = store.log("run", b"{}\n")
         put_plan(store, [])
@@ -265,7 +321,7 @@ class TestVerify:
         seen = []
         report = verify(store, progress=lambda *steps: seen.append(steps))
         assert report.ok
-        # The store, the plan, its four inputs, the snapshot's index, two commits, two parts.
+        # The store, the plan, its five inputs, the snapshot's index, two commits, two parts.
         assert report.objects == len(seen) == 11
         assert seen[-1] == (11, 11)
         assert "all sound" in repr(report)
@@ -336,16 +392,7 @@ class TestVerify:
 
     def test_rows_that_are_not_what_was_committed(self, store, ram):
         """Files and their hashes agree, and only the rows' own hash tells."""
-        publish(store, [("a", 0), ("b", 0)])
-        snapshot = compact(store)
-        rows = snapshot.parts.to_pylist()
-        rows[0]["first_row"], rows[1]["first_row"] = rows[1]["first_row"], rows[0]["first_row"]
-        rows[0]["first_row_group"], rows[1]["first_row_group"] = 1, 0
-        index = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(rows, schema=snapshot.parts.schema), index)
-        name = store.put_blob("index", index.getvalue().to_pybytes(), "parquet")
-        path = ram / "store" / "snapshots" / "000000000002.json"
-        path.write_text(path.read_text().replace(snapshot.index, name))
+        exchange_places(store, ram, "ab")
         assert verify(store).ok
         (problem,) = verify(store, rows=True).problems
         assert (problem.kind, len(problem.keys)) == ("damaged", 2)

@@ -61,6 +61,6 @@ def put_plan(store: Store, names: list[object]) -> str:
         "groups": [{"group": 0, "parcels": parcels}],
         "acquisitions": [{"acquisition": "a", "items": items}],
         "units": store.put_blob("index", units.getvalue(), "parquet"),
-        "all_parcels": store.put_blob("parcels", b"all parcels", "parquet"),
+        "all_parcels": store.put_blob("parcels", b"parcels of all", "parquet"),
     }
     return store.put_blob("plans", json.dumps(plan, sort_keys=True).encode(), "json")
