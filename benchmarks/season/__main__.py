@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def season(folder: Path, options: argparse.Namespace) -> dict[str, steps.Facts]:
-    """Plan the whole season, run part of it dry, finish it, and read it before and after compaction."""
+    """Plan the season, run part of it dry, finish it, and read it before and after compaction."""
     parcels = options.parcels
     return {
         "prepare": steps.run("prepare", folder, parcels=parcels),

@@ -55,6 +55,7 @@ def run(folder: Path, parcels: Path, dates: int, workers: int) -> dict[str, Any]
         search(open_catalog(passes.stored_catalogue(folder)), CARD_BS, period="2018-01/2018-02")
     )
     chosen = layers.slice_items(items, _tile(), folder / "tile", dates)
+    shutil.rmtree(folder / "index", ignore_errors=True)  # the first run shows what it takes
     with local_cluster(workers=workers, dashboard=False, memory_limit=MEMORY) as client:
         cold = _run(folder / "tile-cold", chosen[:1], here, client)
         warm = _run(folder / "tile-warm", chosen, here, client)

@@ -37,6 +37,14 @@ def _short_waits(monkeypatch):
     monkeypatch.setattr(_gateway_block, "_STOP_WAITS", (0.05, 0.05, 0.05))
 
 
+@pytest.fixture
+def _ctrl_c():
+    """The usual handler: who runs the tests in the background may have the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_soon():
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -64,6 +72,7 @@ def test_in_the_end_the_cluster_is_named_once():
     assert gateway.calls == 4
 
 
+@pytest.mark.usefixtures("_ctrl_c")
 def test_an_interrupt_waits_for_the_request_that_stops():
     gateway = Failing(0, seconds=1)
     timer = interrupt_soon()
@@ -73,6 +82,7 @@ def test_an_interrupt_waits_for_the_request_that_stops():
     assert gateway.stopped == ["a1"]
 
 
+@pytest.mark.usefixtures("_ctrl_c")
 def test_an_interrupt_ends_vain_attempts_and_the_cluster_is_named(monkeypatch):
     monkeypatch.setattr(_gateway_block, "_STOP_WAITS", (30,))
     began = time.monotonic()

@@ -97,6 +97,7 @@ def test_refuses_no_workers(options):
 
 
 SCRIPT = """
+import signal
 import time
 
 import psutil
@@ -104,6 +105,8 @@ import psutil
 from cbmcube.cluster import local_cluster
 
 if __name__ == "__main__":
+    # Who runs the tests in the background may have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with local_cluster(workers=2, dashboard=False) as client:
             futures = [client.submit(time.sleep, 600, pure=False) for _ in range(2)]

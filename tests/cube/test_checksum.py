@@ -134,6 +134,16 @@ class TestWhatIsCompared:
         with pytest.raises(rasterio.errors.RasterioIOError, match="cannot be opened"):
             require_promised_bytes(str(tmp_path / "no.tif"), GOOD)
 
+    def test_a_file_that_ends_too_soon_is_no_other_checksum(self, file):
+        """As one that is cut while it is read."""
+        gdal = _checksum._library()
+        handle = gdal.VSIFOpenL(str(file).encode(), b"rb")
+        try:
+            with pytest.raises(rasterio.errors.RasterioIOError, match="bytes before its end"):
+                list(_checksum._chunks(gdal, handle, str(file), len(CONTENT) + 1))
+        finally:
+            gdal.VSIFCloseL(handle)
+
     @given(st.dictionaries(st.sampled_from(["file:size", "file:checksum"]), st.from_type(object)))
     def test_nonsense_in_items_counts_as_nothing(self, fields):
         promise = Promise.of(fields)

@@ -136,7 +136,11 @@ def test_a_running_cluster_is_prepared_and_runs_on(write, monkeypatch):
 
     monkeypatch.setattr(workers, "prepare_workers", prepare)
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
+        protocol="tcp",
     ) as cluster:
         lines = f'kind = "address"\naddress = "{cluster.scheduler_address}"'
         job = job_with(write, lines, '"s3://bucket/x"\nenvironment = ["MY_STORE_KEY"]')

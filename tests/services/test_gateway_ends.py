@@ -21,6 +21,7 @@ pytestmark = pytest.mark.services
 
 SCRIPT = """
 import os
+import signal
 import sys
 import time
 
@@ -29,6 +30,8 @@ from dask_gateway import BasicAuth
 from cbmcube.cluster import gateway_cluster
 
 address, proxy, image, orphan = sys.argv[1:]
+# Who runs the tests in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     with gateway_cluster(
         address,
