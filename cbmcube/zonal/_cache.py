@@ -45,7 +45,7 @@ _FIELDS = [
     for part, kind in (("inner", InnerPixels), ("straddling", StraddlingPixels))
     for field in dataclasses.fields(kind)
 ]
-_FORMAT = 5  # raised whenever the same input gives another index, or another file
+_FORMAT = 6  # raised whenever the same input gives another index, or another file
 _HEAD = "<Q56x"  # the checksum, and room up to the next aligned place
 _TABLE = 1024  # bytes of the table of contents
 _ALIGNMENT = 64

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbmcube.zonal._coverage import PIXEL_RULES, PixelRule
+from cbmcube.zonal._coverage import PIXEL_RULES, PixelRule, pixel_weights
 from cbmcube.zonal._index import Block, Lattice, build_index
 from cbmcube.zonal._parcels import BlockParcels
 
@@ -49,3 +49,18 @@ def test_a_window_weighs_pixels_like_the_grid_it_was_cut_from(
     inside = (whole[:, 0] >= west + 30.0) & (whole[:, 1] <= north - 70.0)
     np.testing.assert_array_equal(whole[inside], cut)
     np.testing.assert_array_equal(weights[inside], same)
+
+
+def test_a_spike_of_no_width_covers_nothing():
+    """Valid for GEOS; exactextract 0.3 alone fills three whole pixels along it."""
+    spiked = shapely.Polygon([(0.9, 0.1), (9, 1), (0, 0), (0, 1)])
+    assert shapely.is_valid(spiked)
+    plain = shapely.Polygon([(2.1, 3.2), (8.7, 3.9), (5.5, 9.3)])
+    shapes = np.array([plain, spiked, plain], dtype=object)
+    shapes = shapely.transform(shapes, lambda xy: xy * (1, 1) - (0, 10))
+    found = pixel_weights(shapes, "exact")
+    held = np.bincount(found.parcel, weights=found.weight, minlength=3)
+    np.testing.assert_allclose(held, shapely.area(shapes), atol=1e-6)
+    assert np.all(np.diff(found.parcel) >= 0)
+    for rule in ("centre", "inside"):
+        assert not (pixel_weights(shapes, rule).parcel == 1).any()

@@ -9,7 +9,7 @@ import geopandas as gpd
 
 from cbmcube.catalog import AccessPolicy
 from cbmcube.cube import Verify, require_verify
-from cbmcube.exceptions import OptionError
+from cbmcube.exceptions import OptionError, StoreExistsError
 from cbmcube.observations.season._journal import latest_plan
 from cbmcube.observations.season._make import Filter, Source, Terms, find_items, make_plan
 from cbmcube.observations.season._plan import Plan
@@ -121,6 +121,12 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
     terms = Terms(records_per_unit, verify)
     items = find_items(source, product, parcels, period, filter)
     home = store if isinstance(store, Store) else create_store(store, recipe.to_json())
+    if home.recipe != recipe.to_json():
+        raise StoreExistsError(
+            "the store holds the numbers of another recipe",
+            given=home.url,
+            hint="plan into a store of its own, so that old and new numbers stay apart",
+        )
     name = make_plan(home, recipe, parcels, items, terms, access)
     return Plan(home, recipe, name)
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pystac
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
 from cbmcube.catalog import Acquisition, unsigned_item
 from cbmcube.observations.season._groups import Group
@@ -122,14 +123,15 @@ def _utc(text: str) -> datetime:
 
 def group_to_json(group: Group, parcels: gpd.GeoDataFrame, blob: str) -> dict[str, Any]:
     """Return what a plan says of a group; `blob` names that of its parcels."""
-    here = parcels.geometry.iloc[group.members].to_crs("EPSG:4326").total_bounds
+    here = parcels.geometry.iloc[group.members].total_bounds
+    to_degrees = Transformer.from_crs(parcels.crs, "EPSG:4326", always_xy=True)
     epsg = group.crs.epsg
     return {
         "group": group.number,
         "parcels": blob,
         "count": int(group.members.size),
         "grid": f"EPSG:{epsg}" if epsg else group.crs.to_wkt(),
-        "bounds": [round(float(value), 6) for value in here],
+        "bounds": [round(float(value), 6) for value in to_degrees.transform_bounds(*here)],
         "digest": group.digest,
         "windows": {
             name: {"shape": [int(n) for n in box.shape], "affine": list(box.affine[:6])}

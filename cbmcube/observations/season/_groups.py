@@ -118,21 +118,26 @@ def _systems(grids: Sequence[CubeGrid]) -> list[_System]:
 def _split(
     bounds: NDArray[np.float64], most_parcels: int, most_area: float
 ) -> Iterator[NDArray[np.int64]]:
-    """Halve parcels along the longer side of their ground until each part is small enough."""
+    """Cut parcels across the longer side of their ground until each part is small enough.
+
+    The cut leaves on each side a whole number of parts, so that parts come out about full.
+    """
     waiting = [np.arange(len(bounds))]
     while waiting:
         some = waiting.pop()
         west, south = bounds[some, :2].min(axis=0)
         east, north = bounds[some, 2:].max(axis=0)
         wide, high = east - west, north - south
-        if some.size == 1 or (some.size <= most_parcels and wide * high <= most_area):
+        by_area = math.ceil(wide * high / most_area)
+        parts = min(some.size, max(math.ceil(some.size / most_parcels), by_area))
+        if parts <= 1:
             yield some
             continue
         low = 0 if wide >= high else 1
         middle = bounds[some, low] + bounds[some, low + 2]
         order = np.argsort(middle, kind="stable")
-        half = some.size // 2
-        waiting += [some[order[half:]], some[order[:half]]]
+        cut = some.size * (parts // 2) // parts
+        waiting += [some[order[cut:]], some[order[:cut]]]
 
 
 def _windows(grids: Sequence[CubeGrid], extent: Sequence[float]) -> dict[str, GeoBox]:

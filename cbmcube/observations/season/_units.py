@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pystac
+import shapely
 from numpy.typing import NDArray
+from pyproj import Transformer
+from shapely.geometry import shape
 
 from cbmcube.catalog import Acquisition, fingerprint
 from cbmcube.cube import CubeGrid, overlap, source_extent
@@ -19,6 +23,10 @@ COLUMNS = ("key", "origin", "acquisition", "group", "records", "pixels", "items"
 """Columns of the table of units. ``items`` are the positions of those that meet the group;
 ``origin`` is the key of the first attempt.
 """
+
+FOOTPRINT_MARGIN = 0.1
+"""Degrees by which footprints are widened: they are simplified, and drawn before a terrain
+correction moves pixels; 0.1 degrees are at least 5 km as far north as 60 degrees."""
 
 
 def make_units(
@@ -54,8 +62,9 @@ def make_units(
     windows = _window_boxes(groups)
     counts = np.array([group.members.size for group in groups]) * recipe.rows_per_parcel
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    ground = _degrees(groups)
     for number, acquisition in enumerate(acquisitions):
-        met, pixels = _meeting(acquisition, places, windows, len(groups))
+        met, pixels = _meeting(acquisition, places, windows, ground)
         prints = [fingerprint(item) for item in acquisition.items]
         for group in map(int, np.flatnonzero(met.any(axis=0))):
             here = np.flatnonzero(met[:, group])
@@ -130,18 +139,41 @@ def _meeting(
     acquisition: Acquisition,
     places: Places,
     windows: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64], float]],
-    groups: int,
+    ground: NDArray[Any],
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return which items meet which groups (item, group), and the pixels of each group."""
-    met = np.zeros((len(acquisition.items), groups), dtype=bool)
-    pixels = np.zeros(groups)
+    """Return which items meet which groups (item, group), and the pixels of each group.
+
+    Both the file and the footprint of an item have to: a slanted swath fills half of its file.
+    """
+    met = np.zeros((len(acquisition.items), len(ground)), dtype=bool)
+    pixels = np.zeros(len(ground))
     for position, item in enumerate(acquisition.items):
+        near = _near(item, ground)
         for name, boxes in places[item.id].items():
             if name not in windows:
                 continue
-            numbers, ground, area = windows[name]
+            numbers, extents, area = windows[name]
             for box in boxes:
-                shared = overlap(ground, box)
+                shared = overlap(extents, box) * near[numbers]
                 met[position, numbers] |= shared > 0
                 pixels[numbers] += shared / area
     return met, pixels
+
+
+def _degrees(groups: Sequence[Group]) -> NDArray[Any]:
+    """Return the ground of each group, in degrees."""
+    boxes = []
+    for group in groups:
+        to_degrees = Transformer.from_crs(group.crs.proj, "EPSG:4326", always_xy=True)
+        extent = next(iter(group.windows.values())).boundingbox.bbox
+        boxes.append(shapely.box(*to_degrees.transform_bounds(*extent)))
+    return np.array(boxes, dtype=object)
+
+
+def _near(item: pystac.Item, ground: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which groups lie within `FOOTPRINT_MARGIN` of an item's footprint."""
+    outline = None if item.geometry is None else shape(item.geometry)
+    if outline is None or not outline.is_valid:  # it says nothing that can be used
+        return np.ones(len(ground), dtype=bool)
+    shapely.prepare(outline)
+    return np.asarray(shapely.dwithin(outline, ground, FOOTPRINT_MARGIN))

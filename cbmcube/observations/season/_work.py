@@ -36,6 +36,8 @@ BLOCK_PIXELS = 4096**2
 FIRST_WAIT = 1.0
 """Seconds before the second try; doubled before each further one."""
 
+_RADIOMETRY = b"radiometry"
+
 Status = Literal["ok", "empty", "nodata", "corrupt", "refused", "failed"]
 
 
@@ -102,6 +104,7 @@ def run_unit(store: Store, recipe: Recipe, unit: Unit, tries: int) -> Outcome:
             "group": group["group"],
             "bands": list(recipe.bands),
             "items": sorted(acquisition.items[i].id for i in unit.items),
+            "radiometry": None if table is None else table.schema.metadata[_RADIOMETRY].decode(),
             "versions": _versions(),
         },
     )
@@ -145,7 +148,8 @@ def compute_unit(
 ) -> pa.Table:
     """Return the rows of a unit, by the same steps as a user's own script.
 
-    Rows come in the order of the group's parcels, and of the bands.
+    Rows come in the order of the group's parcels, and of the bands. The metadata of the schema
+    say how stored numbers became values.
     """
     acquisition = _acquisition(store, unit.acquisition)
     windows, parcels = _group(store, unit.group)
@@ -172,7 +176,8 @@ def compute_unit(
     listed = " ".join(sorted(item.id for item in acquisition.items))
     stats = stats.assign_coords(items=("time", [listed]))
     # In this thread: the cluster is busy with other units.
-    return observation_table(stats.compute(scheduler="synchronous"))
+    table = observation_table(stats.compute(scheduler="synchronous"))
+    return table.replace_schema_metadata({_RADIOMETRY: str(stats["radiometry"].values[0])})
 
 
 def _status(table: pa.Table) -> Status:

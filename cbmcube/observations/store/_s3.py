@@ -120,7 +120,8 @@ class S3Backend:
     def _make_client(self) -> Any:
         endpoint = self._endpoint()
         config = self._botocore.config.Config(
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            # The newer modes stop trying, for all requests, after some that failed often.
+            retries={"mode": "legacy", "total_max_attempts": _ATTEMPTS},
             connect_timeout=10,
             read_timeout=60,
             max_pool_connections=_CONNECTIONS,

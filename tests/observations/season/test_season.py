@@ -60,9 +60,9 @@ def test_rows_are_those_of_reduce_parcels_bit_for_bit(make_plan, country, fields
 
 
 def test_size_of_units_and_who_computes_them_change_nothing(make_plan):
-    small = make_plan("small", records_per_unit=6)
+    small = make_plan("small", records_per_unit=16)
     large = make_plan("large", records_per_unit=100_000)
-    assert len(small.units) > 3 * len(large.units)
+    assert len(small.units) > 2 * len(large.units)
     small.run(progress=False)
     with cbm.local_cluster(workers=2, dashboard=False) as client:
         assert large.run(client, progress=False).ok
