@@ -10,7 +10,6 @@ import http.client
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PORT, UPSTREAM = int(sys.argv[1]), sys.argv[2]
 END_TO_END = {"connection", "transfer-encoding", "if-none-match", "expect"}
 
 
@@ -21,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        upstream = http.client.HTTPConnection(UPSTREAM, timeout=30)
+        upstream = http.client.HTTPConnection(sys.argv[2], timeout=30)
         headers = {n: v for n, v in self.headers.items() if n.lower() not in END_TO_END}
         upstream.request(self.command, self.path, body, headers)
         answer = upstream.getresponse()
@@ -42,4 +41,5 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
