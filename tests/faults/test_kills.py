@@ -55,7 +55,9 @@ def test_other_roles_are_kept_up(tmp_path):
     report = disturb(roles, plan, counting(tmp_path))
     assert set(report.kills) == {"scheduler", "nanny"}
     assert report.starts["scheduler"] + report.starts["nanny 1"] >= 2 + report.kills.total() - 1
-    assert report.starts[CLIENT] == 1
+    # On a fast machine the job is done before the last kill, and is then asked for again.
+    assert len(report.answers) == report.starts[CLIENT]
+    assert {answer["rows"] for answer in report.answers} == {20}
 
 
 def test_a_client_that_fails_is_started_again_and_its_words_are_kept(tmp_path):

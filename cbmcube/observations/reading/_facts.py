@@ -54,7 +54,8 @@ class Facts:
             for place, unit in zip(np.searchsorted(numbers, step), chosen, strict=True):
                 if values[place] is _ABSENT or values[place] is None:
                     values[place] = self._tell(name, int(unit))
-            if any(value is not _ABSENT for value in values):
+            empty = not len(numbers) and self._in_plan(name)
+            if empty or any(value is not _ABSENT for value in values):
                 told[name] = [None if value is _ABSENT else value for value in values]
         firsts = chosen[first]
         if "items" not in told:
@@ -62,6 +63,11 @@ class Facts:
             listed = self.plan.listed(names)
             told["items"] = [listed.get(name) for name in names]
         return Steps(numbers, self.units.time[firsts], self.units.acquisition[firsts], told)
+
+    def _in_plan(self, name: str) -> bool:
+        """Return whether the plan tells a fact of any acquisition."""
+        field = _IN_PLAN.get(name, name)
+        return any(one.get(field) is not None for one in self.plan.acquisitions)
 
     def _tell(self, name: str, unit: int) -> Any:
         known = self.plan.by_acquisition.get(str(self.units.acquisition[unit]), {})

@@ -166,6 +166,7 @@ READ_ONLY = """
 import os, sys
 from cbmcube.exceptions import StoreAccessError
 from cbmcube.observations.store import open_store
+import cbmcube.observations.store._local  # nobody may perhaps not enter this folder
 from tests.observations.store.units import commit, key_of
 if os.getuid() == 0:
     os.setuid(65534)
