@@ -110,11 +110,11 @@ GEOPACKAGES = {
     ),
     "a count that is a lie": (
         geopackage("UPDATE gpkg_ogr_contents SET feature_count = 1000000000000"),
-        "too many features|HARMLESS",
+        "too many features|HARMLESS|holds no parcels",  # as the release of GDAL counts
     ),
     "a count below nothing": (
         geopackage("UPDATE gpkg_ogr_contents SET feature_count = -5"),
-        "holds parcels",
+        "holds parcels|HARMLESS",
     ),
     "four thousand million vertices": (
         geopackage(("UPDATE p SET geom = ? WHERE fid = 1", (blob(LIES_WKB),))),
