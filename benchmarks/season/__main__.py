@@ -1,7 +1,7 @@
 """The scale bench: plan a national season in full, run part of it dry and one tile for real.
 
 Run as ``python -m benchmarks.season --folder FOLDER``; prints a page, and writes it to
-docs/season.md if everything was measured.
+docs/season-benchmark.md if everything was measured.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        help="file of the page; docs/season.md for everything at full size, else none",
+        help="file of the page; docs/season-benchmark.md for everything at full size, else none",
     )
     options = parser.parse_args(arguments)
     partial = options.slice_only or options.dry_only or options.parcels != country.PARCELS
     if options.output is None and not partial:
-        options.output = ROOT / "docs" / "season.md"
+        options.output = ROOT / "docs" / "season-benchmark.md"
     return options
 
 
