@@ -12,6 +12,7 @@ from cbmcube.catalog._gaps import Gap
 from cbmcube.catalog._hosts import is_inside, leads_inside
 from cbmcube.catalog._identity import Identity, identify
 from cbmcube.catalog._opensearch import from_opensearch
+from cbmcube.catalog._period import parse_period
 from cbmcube.catalog._report import SearchReport, report
 from cbmcube.catalog._search import search
 
@@ -37,6 +38,7 @@ __all__ = [
     "item_changes",
     "leads_inside",
     "open_catalog",
+    "parse_period",
     "prop",
     "report",
     "search",

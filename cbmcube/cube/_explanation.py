@@ -6,6 +6,8 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cbmcube._text import byte_size
+
 
 @dataclass(frozen=True, slots=True)
 class GridExplanation:
@@ -127,11 +129,4 @@ def _size(pixel: tuple[float, float]) -> str:
 
 
 def _bytes(count: int | None) -> str:
-    if count is None:
-        return "an unknown number of bytes"
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:,.4g} TB"
+    return "an unknown number of bytes" if count is None else byte_size(count)

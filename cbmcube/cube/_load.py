@@ -19,7 +19,7 @@ from cbmcube.cube._resample import Like, Resampling, asked_geobox, choose_resamp
 from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
 from cbmcube.cube._unread import require_on_error
 from cbmcube.exceptions import BadItemError, EmptySearchError, OptionError, SeveralGridsError
-from cbmcube.products import Product
+from cbmcube.products import Band, Product
 
 
 def load_native(  # noqa: PLR0913  # each is one thing that a user may say
@@ -107,7 +107,7 @@ def load_native(  # noqa: PLR0913  # each is one thing that a user may say
     """
     require_on_error(on_error)
     require_verify(verify)
-    sources = _sources(items, product, bands, access, read_headers=read_headers)
+    sources = find_sources(items, product, bands, access, read_headers=read_headers)
     return _tree(native_grids(sources), product, block, Wish(offset, on_error, verify))
 
 
@@ -186,7 +186,7 @@ def load(  # noqa: PLR0913  # each is one thing that a user may say
             allowed="resolution=, crs= or like= beside it",
             hint="leave it out: on their native grid pixels are taken as they are",
         )
-    sources = _sources(
+    sources = find_sources(
         items, product, bands, access, read_headers=read_headers, grid_needed=like is None
     )
     if asked:
@@ -215,19 +215,19 @@ def _tree(grids: Sequence[CubeGrid], product: Product, block: int, wish: Wish) -
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs={"product": product.name}), **nodes})
 
 
-def _sources(
+def find_sources(
     items: Iterable[pystac.Item],
     product: Product,
     bands: Sequence[str] | str | None,
     access: AccessPolicy | None,
     *,
-    read_headers: bool,
+    read_headers: bool = False,
     grid_needed: bool = True,
 ) -> list[Source]:
     """Return the assets to read, band by band in the order asked for."""
     wanted = product.select_bands(bands)
     reader = header_geobox if read_headers else None
-    found = sorted_items(items, product)
+    found = _sorted_items(items, product)
     for item in found:
         item_profile(item, product)
     sources = [
@@ -235,12 +235,16 @@ def _sources(
         for item in gate_items(found, access, product)
         for source in item_sources(item, product, wanted, reader, grid_needed=grid_needed)
     ]
-    rank = {band.name: number for number, band in enumerate(wanted)}
+    return in_order(sources, wanted)
+
+
+def in_order(sources: Iterable[Source], bands: Sequence[Band]) -> list[Source]:
+    """Return sources band by band."""
+    rank = {band.name: number for number, band in enumerate(bands)}
     return sorted(sources, key=lambda source: rank[source.band.name])
 
 
-def sorted_items(items: Iterable[pystac.Item], product: Product) -> list[pystac.Item]:
-    """Return items by id; none at all, or two of one id, are an error."""
+def _sorted_items(items: Iterable[pystac.Item], product: Product) -> list[pystac.Item]:
     found = sorted(items, key=lambda item: item.id)
     if not found:
         raise EmptySearchError(

@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from cbmcube.catalog import AccessPolicy, Acquisition, gate_items
+from cbmcube.catalog import AccessPolicy, Acquisition
 from cbmcube.cube._blocks import BlockSize
 from cbmcube.cube._grid import Bounds, geobox_bounds, grid_key
-from cbmcube.cube._load import sorted_items
+from cbmcube.cube._load import find_sources, in_order
 from cbmcube.cube._open import Wish, open_grid
 from cbmcube.cube._order import OnError, Verify
-from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
+from cbmcube.cube._sources import CubeGrid, Source, item_sources, native_grids
 from cbmcube.exceptions import NoGridError, NoOverlapError, UnknownBandError
 from cbmcube.products import Product
 
@@ -48,12 +48,7 @@ def find_grids(
     >>> [grid.name for grid in find_grids(items, cbm.CARD_BS)]
     ['EPSG32632_10m', 'EPSG32633_10m']
     """
-    found = sorted_items(items, product)
-    for item in found:
-        item_profile(item, product)
-    return native_grids(
-        _in_order(gate_items(found, access, product), product, bands),
-    )
+    return native_grids(find_sources(items, product, bands, access))
 
 
 def load_window(
@@ -95,9 +90,9 @@ def load_window(
         If a band has no source there.
     """
     wanted = product.select_bands(bands)
-    sources = _in_order(acquisition.items, product, bands)
+    found = (s for item in acquisition.items for s in item_sources(item, product, wanted))
     here: dict[str, list[Source]] = {}
-    for source in sources:
+    for source in in_order(found, wanted):
         if source.geobox is None:
             continue
         name = grid_key(source.geobox).name
@@ -149,13 +144,3 @@ def overlap(boxes: NDArray[np.float64], window: Bounds) -> NDArray[np.float64]:
     wide = np.minimum(boxes[..., 2], window[2]) - np.maximum(boxes[..., 0], window[0])
     high = np.minimum(boxes[..., 3], window[3]) - np.maximum(boxes[..., 1], window[1])
     return np.asarray(np.maximum(wide, 0.0) * np.maximum(high, 0.0))
-
-
-def _in_order(
-    items: Iterable[pystac.Item], product: Product, bands: Sequence[str] | str | None
-) -> list[Source]:
-    """Return the sources of items, band by band in the order asked for."""
-    wanted = product.select_bands(bands)
-    rank = {band.name: number for number, band in enumerate(wanted)}
-    sources = (s for item in items for s in item_sources(item, product, wanted))
-    return sorted(sources, key=lambda source: rank[source.band.name])

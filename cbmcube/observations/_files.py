@@ -53,7 +53,9 @@ def write_vector_cube(stats: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     # xvec 0.5 drops the attributes of the Dataset on the way in and out.
     encoded = stats.xvec.encode_cf().assign_attrs(stats.attrs)
     # Zarr 3 has no stable form yet for fixed-width text and consolidated metadata.
-    return _whole(path, lambda target: encoded.to_zarr(target, zarr_format=2, consolidated=True))
+    return write_whole(
+        path, lambda target: encoded.to_zarr(target, zarr_format=2, consolidated=True)
+    )
 
 
 def open_vector_cube(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -107,9 +109,9 @@ def write_observations(table: pd.DataFrame, path: str | os.PathLike[str]) -> Pat
     True
     """
     if isinstance(table, gpd.GeoDataFrame):
-        return _whole(path, lambda target: table.to_parquet(target, compression="zstd"))
+        return write_whole(path, lambda target: table.to_parquet(target, compression="zstd"))
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    return _whole(path, lambda target: pq.write_table(arrow, target, compression="zstd"))
+    return write_whole(path, lambda target: pq.write_table(arrow, target, compression="zstd"))
 
 
 def read_observations(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -134,7 +136,7 @@ def read_observations(path: str | os.PathLike[str]) -> pd.DataFrame:
         ) from error
 
 
-def _whole(path: str | os.PathLike[str], write: Callable[[str], Any]) -> Path:
+def write_whole(path: str | os.PathLike[str], write: Callable[[str], Any]) -> Path:
     """Write beside `path`, then rename, so that readers never meet half a file."""
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)

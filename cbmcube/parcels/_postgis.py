@@ -36,7 +36,7 @@ def read_database(
 
     Everything runs in one read-only transaction, so that what was counted is what is read.
     """
-    url = _parse(address)
+    url = postgis_url(address)
     place = f"{url.host or 'local'}:{url.port or 5432}/{url.database or ''}"
     if (table is None) == (sql is None):
         raise OptionError(
@@ -56,7 +56,7 @@ def read_database(
             query = _select(table, sql)
             return _read(connection, query, place, limits), place
     except (sqlalchemy.exc.SQLAlchemyError, ValueError, shapely.errors.ShapelyError) as error:
-        reason = _without_secrets(error, url)
+        reason = hide_password(error, url)
     # Raised out here, so that no chained exception can carry the address.
     raise ReadError(
         "the database of parcels cannot be read",
@@ -65,7 +65,7 @@ def read_database(
     )
 
 
-def _parse(address: str) -> URL:
+def postgis_url(address: str) -> URL:
     try:
         import psycopg  # noqa: F401, PLC0415
         import sqlalchemy  # noqa: PLC0415
@@ -94,17 +94,17 @@ def _parse(address: str) -> URL:
 def _select(table: str | None, sql: str | None) -> str:
     if sql is not None:
         return sql.strip().rstrip(";")
-    name = ".".join(_quote(part) for part in str(table).split(".", 1))
+    name = ".".join(quote_name(part) for part in str(table).split(".", 1))
     return f"SELECT * FROM {name}"  # noqa: S608  # quoted
 
 
-def _quote(name: str) -> str:
+def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
 def _read(connection: Connection, query: str, place: str, limits: ReadLimits) -> gpd.GeoDataFrame:
     column = _geometry(connection, query, place)
-    name = _quote(column)
+    name = quote_name(column)
     counts = connection.exec_driver_sql(
         f"SELECT count(*), coalesce(sum(ST_NPoints(p.{name})), 0), "  # noqa: S608  # quoted
         "coalesce(sum(pg_column_size(p.*)), 0), "
@@ -146,7 +146,7 @@ def _geometry(connection: Connection, query: str, place: str) -> str:
     )
 
 
-def _without_secrets(error: Exception, url: URL) -> str:
+def hide_password(error: Exception, url: URL) -> str:
     """Return the first line of what went wrong, whatever a driver may put into it."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__

@@ -132,7 +132,7 @@ def reduce_parcels(
     _require_option("definition of percentiles", percentiles, PERCENTILES)
     parcels = check_parcels(parcels)
     nodes = sorted(read_nodes(cube), key=_pixel_area)
-    distances = _buffers(parcels, buffer)
+    distances = parcel_buffers(parcels, buffer)
     assignment = Assignment(parcels, nodes)
     _require_overlap(parcels, assignment, nodes)
     axis, positions = time_axis(nodes)
@@ -200,7 +200,8 @@ def _pixel_area(node: Node) -> tuple[float, str]:
     return abs(node.geobox.affine.a * node.geobox.affine.e), node.name
 
 
-def _buffers(parcels: gpd.GeoDataFrame, buffer: float | None) -> NDArray[np.float64]:
+def parcel_buffers(parcels: gpd.GeoDataFrame, buffer: float | None) -> NDArray[np.float64]:
+    """Return for each parcel the distance in metres by which it is widened."""
     if buffer is None and "buffer_m" in parcels:
         return np.asarray(parcels["buffer_m"].fillna(0.0), dtype=np.float64)
     return np.full(len(parcels), 0.0 if buffer is None else float(buffer))

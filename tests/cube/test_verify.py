@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import pytest
@@ -77,7 +76,6 @@ def test_a_season_says_which_files_are_not_what_was_promised(scene, country, tmp
     report = season.run(progress=False)
     assert set(report.problems["status"]) == {"corrupt"}
     assert "checksum" in report.problems["reason"].iloc[0]
-    shutil.rmtree(tmp_path / "store")
 
 
 def test_other_ways_to_verify_are_refused(scene):

@@ -125,3 +125,18 @@ def _features(country: Country, collection: str) -> list[dict]:
         if feature["collection"] == collection
         and first <= feature["properties"]["datetime"][:10] <= last
     ]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[ObjectStore]:
+    """An object store for one module alone, and its keys in the environment."""
+    try:
+        with run_s3() as found, pytest.MonkeyPatch.context() as patch:
+            for name in [n for n in os.environ if n.startswith("AWS_")]:
+                patch.delenv(name)
+            patch.setenv("AWS_ACCESS_KEY_ID", found.key)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", found.secret)
+            patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            yield found
+    except MissingServiceError as missing:
+        skip_or_fail(missing)

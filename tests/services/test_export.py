@@ -33,7 +33,6 @@ from tests.observations.reading.conftest import GROUPS, HOLES, unfinished
 from tests.observations.reading.stores import make_store, recipe_of
 from tests.services.pgstac import free_port
 from tests.services.processes import MissingServiceError, skip_or_fail
-from tests.services.s3 import ObjectStore, run_s3
 
 pytestmark = pytest.mark.services
 
@@ -262,21 +261,6 @@ def test_no_password_is_ever_shown(database, observations):
     while seen is not None:
         assert "c4n4ry" not in repr(seen)
         seen = seen.__cause__ or seen.__context__
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[ObjectStore]:
-    """An object store for these tests alone, and its keys in the environment."""
-    try:
-        with run_s3() as found, pytest.MonkeyPatch.context() as patch:
-            for name in [n for n in os.environ if n.startswith("AWS_")]:
-                patch.delenv(name)
-            patch.setenv("AWS_ACCESS_KEY_ID", found.key)
-            patch.setenv("AWS_SECRET_ACCESS_KEY", found.secret)
-            patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-            yield found
-    except MissingServiceError as missing:
-        skip_or_fail(missing)
 
 
 def test_a_store_in_a_bucket_reads_as_one_in_a_folder(s3, observations, stats):

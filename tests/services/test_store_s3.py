@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 import threading
@@ -37,27 +36,12 @@ from cbmcube.observations.store._failpoints import FailpointReached, armed
 from cbmcube.observations.store._probe import forget_probes
 from cbmcube.warnings import SingleWriterWarning
 from tests.observations.store.units import RECIPE, commit, key_of, put_plan, rows_of
-from tests.services.processes import MissingServiceError, free_port, running, skip_or_fail
-from tests.services.s3 import ObjectStore, run_s3
+from tests.services.processes import free_port, running
+from tests.services.s3 import ObjectStore
 
 pytestmark = pytest.mark.services
 
 NAMES = ["a", "b", "c", "d"]
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[ObjectStore]:
-    """An object store for these tests alone, and its keys in the environment."""
-    try:
-        with run_s3() as found, pytest.MonkeyPatch.context() as patch:
-            for name in [n for n in os.environ if n.startswith("AWS_")]:
-                patch.delenv(name)
-            patch.setenv("AWS_ACCESS_KEY_ID", found.key)
-            patch.setenv("AWS_SECRET_ACCESS_KEY", found.secret)
-            patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-            yield found
-    except MissingServiceError as missing:
-        skip_or_fail(missing)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
-from cbmcube.observations._files import _whole as write_whole
+from cbmcube.observations._files import write_whole
 from cbmcube.observations.reading import Observations
 
 _GEOMETRY = "geometry"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cbmcube.exceptions import OptionError, ReadError
 from cbmcube.observations.reading import Observations
-from cbmcube.parcels._postgis import _parse, _quote, _without_secrets
+from cbmcube.parcels import hide_password, postgis_url, quote_name
 
 if TYPE_CHECKING:
     from psycopg import Cursor
@@ -98,7 +98,7 @@ def to_postgis(
             given=repr(if_exists),
             allowed="fail, replace",
         )
-    address = _parse(url)
+    address = postgis_url(url)
     job = _Job(observations, table, parcels, period, states)
     import psycopg  # noqa: PLC0415  # an optional package
 
@@ -107,7 +107,7 @@ def to_postgis(
         with psycopg.connect(**_arguments(address)) as connection, connection.cursor() as cursor:
             return job.write(cursor, if_exists)
     except psycopg.Error as error:
-        reason = _without_secrets(error, address)
+        reason = hide_password(error, address)
     # Raised out here, so that no chained exception can carry the address.
     raise ReadError(
         "the database does not take the observations; nothing is left in it",
@@ -134,8 +134,8 @@ class _Job:
     def name(self, suffix: str = "") -> str:
         """Return the quoted name of one of the tables."""
         schema, _, table = self.table.rpartition(".")
-        quoted = _quote(table + suffix)
-        return f"{_quote(schema)}.{quoted}" if schema else quoted
+        quoted = quote_name(table + suffix)
+        return f"{quote_name(schema)}.{quoted}" if schema else quoted
 
     @property
     def statistics(self) -> list[str]:
@@ -223,7 +223,7 @@ class _Job:
         short = all(len(text) <= 2 for text in spelled.values())
         columns = ["pid integer NOT NULL", "obsid integer NOT NULL"]
         columns += [f"band {'character(2)' if short else 'text'} NOT NULL"]
-        columns += [f"{_quote(name)} real" for name in self.statistics]
+        columns += [f"{quote_name(name)} real" for name in self.statistics]
         columns += ["state text NOT NULL"] if self.states is None else []
         cursor.execute(f"CREATE TABLE {self.name()} ({', '.join(columns)})")
         rows = _copy(cursor, self.name(), self._signatures(pids, obsids, spelled))

@@ -12,7 +12,7 @@ from affine import Affine
 from cbmcube.observations.reading._blocks import Axes
 from cbmcube.observations.reading._source import Source
 from cbmcube.products import Product, list_products
-from cbmcube.zonal._reduce import PERCENTILES
+from cbmcube.zonal import PERCENTILES
 
 _LONG_NAMES = {
     "observed": "share of the parcel with source data before masking",

@@ -24,7 +24,7 @@ from cbmcube.observations.reading._facts import Steps
 from cbmcube.observations.reading._selection import Selection
 from cbmcube.observations.reading._source import Source
 from cbmcube.observations.reading._units import FAILURES
-from cbmcube.zonal._vector_cube import with_parcels
+from cbmcube.zonal import with_parcels
 
 BLOCK_ROWS = 1_000_000
 """Rows that one task reads, if it reads more than one time step: some 100 MB."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbmcube.catalog._period import parse_period
+from cbmcube.catalog import parse_period
 from cbmcube.exceptions import OptionError, UnknownBandError
 from cbmcube.observations._schema import STATES
 from cbmcube.observations.reading._plan import PlanView

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import geopandas as gpd
@@ -13,10 +12,12 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from cbmcube._text import byte_size
 from cbmcube.observations.reading._facts import utc
 from cbmcube.observations.reading._selection import Selection, in_period, named
 from cbmcube.observations.reading._source import Source
 from cbmcube.observations.reading._units import FAILURES
+from cbmcube.observations.store import html_table
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ACQUISITION = {
@@ -175,19 +176,8 @@ def describe(source: Source) -> str:
 
 def describe_html(source: Source) -> str:
     """Return the repr for notebooks."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(text)}</td></tr>"
-        for name, text in facts(source).items()
-    )
-    return f"<div><b>Observations of {escape(source.store.url)}</b><table>{rows}</table></div>"
+    return html_table(f"Observations of {source.store.url}", facts(source))
 
 
 def _bytes(count: int | None) -> str:
-    if count is None:
-        return "size not asked for"
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:,.4g} TB"
+    return "size not asked for" if count is None else byte_size(count)

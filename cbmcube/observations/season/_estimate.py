@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from distributed import Client
 
+from cbmcube._text import byte_size
 from cbmcube.exceptions import OptionError
 from cbmcube.observations.season._blobs import windows_from_json
 from cbmcube.observations.season._groups import block_side
 from cbmcube.observations.season._progress import duration
 from cbmcube.observations.season._work import BLOCK_PIXELS, compute_unit
+from cbmcube.observations.store import html_table
 
 if TYPE_CHECKING:
     from cbmcube.observations.season._plan import Plan
@@ -65,9 +66,9 @@ class Estimate:
     def __repr__(self) -> str:
         lines = [
             f"<Estimate: {self.units:,} units, {self.records:,} records",
-            f"  read:   {_size(self.decoded_bytes)} decoded",
-            f"  write:  {_size(self.stored_bytes)}",
-            f"  memory: {_size(self.worker_bytes)} for each thread",
+            f"  read:   {byte_size(self.decoded_bytes)} decoded",
+            f"  write:  {byte_size(self.stored_bytes)}",
+            f"  memory: {byte_size(self.worker_bytes)} for each thread",
         ]
         if self.seconds is not None:
             lines.append(f"  time:   {duration(self.seconds)} with {self.threads} threads")
@@ -164,18 +165,18 @@ def describe(facts: dict[str, Any]) -> str:
         + (f", {facts['outside']:,} of them outside" if facts["outside"] else ""),
         f"  scenes:  {facts['items']:,} items in {facts['acquisitions']:,} acquisitions",
         f"  grids:   {', '.join(facts['grids'])}",
-        f"  units:   {len_text(facts)}",
+        f"  units:   {_unit_text(facts)}",
         f"  records: {facts['records']:,}",
-        f"  read:    {_size(facts['decoded_bytes'])} decoded",
-        f"  write:   about {_size(facts['stored_bytes'])}",
-        f"  memory:  {_size(facts['worker_bytes'])} for each thread of a worker",
+        f"  read:    {byte_size(facts['decoded_bytes'])} decoded",
+        f"  write:   about {byte_size(facts['stored_bytes'])}",
+        f"  memory:  {byte_size(facts['worker_bytes'])} for each thread of a worker",
         f"  store:   {facts['store']}",
         "  next:    .expect(client) for time and cost, .run(client)>",
     ]
     return "\n".join(lines)
 
 
-def len_text(facts: dict[str, Any]) -> str:
+def _unit_text(facts: dict[str, Any]) -> str:
     """Return how many units there are, and how many are left."""
     text = f"{facts['units']:,}, one task each, in {facts['groups']:,} groups of parcels"
     if facts["left"] < facts["units"]:
@@ -189,23 +190,11 @@ def describe_html(facts: dict[str, Any]) -> str:
         "parcels": f"{facts['parcels']:,} ({facts['outside']:,} outside)",
         "scenes": f"{facts['items']:,} items in {facts['acquisitions']:,} acquisitions",
         "grids": ", ".join(facts["grids"]),
-        "units": len_text(facts),
+        "units": _unit_text(facts),
         "records": f"{facts['records']:,}",
-        "read": f"{_size(facts['decoded_bytes'])} decoded",
-        "write": f"about {_size(facts['stored_bytes'])}",
-        "memory": f"{_size(facts['worker_bytes'])} for each thread of a worker",
+        "read": f"{byte_size(facts['decoded_bytes'])} decoded",
+        "write": f"about {byte_size(facts['stored_bytes'])}",
+        "memory": f"{byte_size(facts['worker_bytes'])} for each thread of a worker",
         "store": facts["store"],
     }
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(text)}</td></tr>"
-        for name, text in rows.items()
-    )
-    return f"<div><b>Plan of {escape(facts['product'])}</b><table>{body}</table></div>"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
+    return html_table(f"Plan of {facts['product']}", rows)

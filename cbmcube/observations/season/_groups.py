@@ -159,9 +159,8 @@ def _cut(geobox: GeoBox, extent: Sequence[float], *, margin: int) -> GeoBox:
 
 def _digest(ids: Any, geometries: NDArray[Any], widen: NDArray[np.float64], crs: CRS) -> str:
     found = hashlib.sha256(f"{crs.to_wkt()}\n".encode())
-    for name, wkb in zip(ids, shapely.to_wkb(geometries), strict=True):
-        found.update(f"{type(name).__name__[:3]}:{name}\n".encode())
-        found.update(wkb)
+    found.update("\n".join(map(repr, ids.tolist())).encode())
+    found.update(b"".join(shapely.to_wkb(geometries)))  # WKB says itself where it ends
     found.update(widen.astype("<f8").tobytes())
     return found.hexdigest()
 

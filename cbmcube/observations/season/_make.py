@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pystac
 
@@ -35,6 +34,7 @@ from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.season._units import make_units
 from cbmcube.observations.store import Store, canonical_json
 from cbmcube.products import Product
+from cbmcube.zonal import parcel_buffers
 
 FORMAT = 1
 """Format of a plan."""
@@ -98,7 +98,9 @@ def make_plan(
     known = {source.item.id: source.item for grid in grids for source in grid.sources}
     acquisitions = group_acquisitions(known.values())
     most = max(1, terms.size // recipe.rows_per_parcel)
-    groups = group_parcels(parcels, grids, _widen(parcels, recipe.buffer), most_parcels=most)
+    groups = group_parcels(
+        parcels, grids, parcel_buffers(parcels, recipe.buffer), most_parcels=most
+    )
     units = make_units(acquisitions, grids, groups, recipe, terms.attempts)
     if units.empty:
         raise NoOverlapError(
@@ -141,9 +143,3 @@ def _freeze(
         "parcel_count": len(parcels),
         "outside": len(parcels) - sum(g.members.size for g in groups),
     }
-
-
-def _widen(parcels: gpd.GeoDataFrame, buffer: float | None) -> np.ndarray[Any, Any]:
-    if buffer is None and "buffer_m" in parcels:
-        return np.asarray(parcels["buffer_m"].fillna(0.0), dtype=float)
-    return np.full(len(parcels), buffer or 0.0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cbmcube.exceptions import OptionError
+from cbmcube.observations.store import sha256
 from cbmcube.products import Product, list_products
 from cbmcube.zonal import Percentiles, PixelRule, Statistic, plan_statistics
 
@@ -131,12 +131,10 @@ def check_statistics(statistics: Iterable[Statistic] | Statistic) -> tuple[str, 
 
 
 def digest(facts: Any) -> str:
-    """Return the SHA-256 of JSON-like facts; sets are sorted."""
+    """Return the SHA-256 of JSON-like facts; sets are sorted, and NaN is a value as any other."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode())
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    return dict(value) if hasattr(value, "keys") else str(value)
+    return sorted(value) if isinstance(value, set | frozenset) else dict(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from cbmcube.observations.season._journal import latest_run, read_lines
 from cbmcube.observations.season._progress import duration
 from cbmcube.observations.season._work import Outcome
-from cbmcube.observations.store import Snapshot, Store
+from cbmcube.observations.store import Snapshot, Store, html_table
 
 if TYPE_CHECKING:
     from cbmcube.observations.season._plan import Plan
@@ -94,7 +93,7 @@ class RunReport:
         facts = {name: value for name, value in self.to_dict().items() if name != "problems"}
         problems = self.problems
         more = "" if problems.empty else problems.head(20).to_html(index=False)
-        return _html(f"Run {self.run}", facts) + more
+        return html_table(f"Run {self.run}", facts) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class SeasonStatus:
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        return _html("Season", self.to_dict())
+        return html_table("Season", self.to_dict())
 
 
 def season_status(plan: Plan) -> SeasonStatus:
@@ -175,11 +174,3 @@ def _counts(names: list[str]) -> dict[str, int]:
 
 def _unusual(outcomes: tuple[Outcome, ...]) -> dict[str, int]:
     return _counts([one.status for one in outcomes if one.status != "ok"])
-
-
-def _html(title: str, facts: dict[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-        for name, value in facts.items()
-    )
-    return f"<div><b>{escape(title)}</b><table>{rows}</table></div>"

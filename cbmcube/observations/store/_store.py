@@ -226,7 +226,7 @@ class Store:
     def log(self, run: str, lines: bytes) -> str:
         """Keep lines of a run's log, as a new object below ``runs/``; return its name.
 
-        Secrets do not belong there; nothing in the library reads it.
+        Secrets do not belong there. What is done is never decided by it.
         """
         host = re.sub(r"[^A-Za-z0-9]", "-", socket.gethostname())[:40] or "host"
         stamp = f"{time.time_ns():019d}"
