@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 
@@ -91,38 +90,25 @@ def test_planning_reads_no_image(make_plan, own_country):
     assert "<table>" in season._repr_html_()
 
 
-KILLED = textwrap.dedent(
-    """
-    import sys, warnings
-    import cbmcube as cbm
-    from cbmcube.observations.season import open_plan
-    if __name__ == "__main__":
-        season = open_plan(sys.argv[1])
-        def watch(state):
-            print(state.done, flush=True)
-        season.run(progress=watch)
-    """
-)
+RUN = """
+import sys
+from cbmcube.observations.season import open_plan
+open_plan(sys.argv[1]).run(progress=False)
+"""
 
 
-def test_a_run_that_is_killed_is_finished_by_the_next_one(make_plan, tmp_path):
+@pytest.mark.parametrize("place", ["part.temp", "commit.begin", "commit.linked"])
+def test_a_run_that_is_killed_is_finished_by_the_next_one(make_plan, place):
     undisturbed = make_plan("undisturbed")
     undisturbed.run(progress=False)
     season = make_plan("killed")
-    script = tmp_path / "run.py"
-    script.write_text(KILLED)
-    kills = 0
-    for wanted in (1, 8):
-        run = subprocess.Popen(
-            [sys.executable, script, season.store.url], stdout=subprocess.PIPE, text=True
+    for nth in (2, 3):  # each run gets a little further
+        killed = subprocess.run(
+            [sys.executable, "-c", RUN, season.store.url],
+            env=os.environ | {"CBMCUBE_FAILPOINT": f"{place}:kill:{nth}"},
+            check=False,
         )
-        for line in run.stdout:
-            if int(line) >= wanted:
-                run.send_signal(signal.SIGKILL)
-                break
-        kills += run.wait() == -signal.SIGKILL
-        run.stdout.close()
-    assert kills == 2
+        assert killed.returncode == -signal.SIGKILL
     left = len(season.left())
     assert 0 < left < len(season.units)
 
@@ -151,15 +137,8 @@ def test_two_runs_at_once_make_one_store(make_plan):
 
 def test_a_run_stops_when_asked_and_goes_on_later(make_plan):
     season = make_plan()
-    asked = threading.Event()
-    seen = []
-
-    def watch(state: Progress) -> None:
-        seen.append(state)
-        if state.done >= 3:
-            asked.set()
-
-    report = season.run(progress=watch, stop=asked)
+    seen: list[Progress] = []
+    report = season.run(progress=seen.append, stop=lambda: len(season.store.committed()) >= 3)
     assert report.stopped
     assert not report.ok
     assert report.left == len(season.left()) > 0
