@@ -14,6 +14,7 @@ from distributed.protocol.pickle import dumps
 from cbmcube.cluster._access import S3Access
 from cbmcube.cluster._gdal import GDAL_DEFAULTS
 from cbmcube.cluster._late import late_maker
+from cbmcube.cluster._memory import keep_freed_memory
 from cbmcube.cluster._probe import workers_without
 from cbmcube.cluster._process import Settings, put_on, take_off
 from cbmcube.cluster._signing import Signer
@@ -50,6 +51,7 @@ class WorkerEnvironment(WorkerPlugin):
     def setup(self, worker: Any) -> None:  # noqa: ARG002  # Dask names it
         """Put the settings on; Dask calls this on each worker."""
         put_on(self.name, self._settings)
+        keep_freed_memory()
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002  # Dask names it
         """Take the settings off; Dask calls this when the plugin is removed."""

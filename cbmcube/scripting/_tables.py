@@ -137,7 +137,7 @@ class StoreTable:
     environment: tuple[str, ...] = _key(
         several(VARIABLE), "Variables with the store's keys; workers get them.", ()
     )
-    records_per_unit: int = _key(whole(1, 10_000_000), "Most records of one unit of work.", 25_000)
+    records_per_unit: int = _key(whole(1, 10_000_000), "Most records of one unit of work.", 50_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ that straddle blocks the block only knows its own pixels, and one owner finishes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,8 @@ class Lattice:
         shapely.set_coordinates(local, place[:, ::-1] * (1, -1))
         return local, first.astype(np.int64) - grid
 
+
+_PIECE = 2048  # parcels whose pixels are in memory one by one, some 60 bytes each
 
 _GRAIN = 2.0**30
 """Parts of a pixel in which the place of a lattice is counted: nanometres."""
@@ -164,16 +167,59 @@ def build_index(
     if parcels.buffer.any():
         geometries = shapely.buffer(geometries, parcels.buffer)
     local, first = lattice.to_pixels(geometries)
+    cuts = range(_PIECE, len(local), _PIECE)
+    pieces = [
+        _build_piece(parcels, some, local[some], first[some], block, lattice, rule)
+        for some in np.split(np.arange(len(local)), cuts)
+    ]
+    return BlockIndex(
+        inner=_join_inner([piece.inner for piece in pieces]),
+        straddling=_join_straddling([piece.straddling for piece in pieces]),
+    )
+
+
+def _build_piece(
+    parcels: BlockParcels,
+    some: NDArray[np.int64],
+    local: NDArray[Any],
+    first: NDArray[np.int64],
+    block: Block,
+    lattice: Lattice,
+    rule: PixelRule,
+) -> BlockIndex:
+    """Build the index of some of the parcels of a block."""
+    numbers, straddles = parcels.parcel[some], parcels.straddles[some]
     pixels = pixel_weights(local, rule).moved(first)
-    count = parcels.parcel.size
+    count = numbers.size
     total = np.bincount(pixels.parcel, weights=pixels.weight, minlength=count).astype(float)
     n_total = np.bincount(pixels.parcel, minlength=count).astype(np.int32)
     here = pixels.where(_inside(pixels, block))
-    inner, across = ~parcels.straddles, parcels.straddles
     return BlockIndex(
-        inner=_inner(here, block, parcels.parcel, inner, total, n_total),
-        straddling=_straddling(here, block, lattice, parcels.parcel, across, total, n_total),
+        inner=_inner(here, block, numbers, ~straddles, total, n_total),
+        straddling=_straddling(here, block, lattice, numbers, straddles, total, n_total),
     )
+
+
+def _join_inner(pieces: Sequence[InnerPixels]) -> InnerPixels:
+    """Put the parcels of pieces one after the other."""
+    joined = _join(pieces)
+    for name in ("run_start", "edge_start"):
+        sizes = np.concatenate([np.diff(getattr(piece, name)) for piece in pieces])
+        joined[name] = np.append(0, np.cumsum(sizes))
+    return InnerPixels(**joined)
+
+
+def _join_straddling(pieces: Sequence[StraddlingPixels]) -> StraddlingPixels:
+    """Put the parcels of pieces one after the other."""
+    joined = _join(pieces)
+    before = np.cumsum([0, *(piece.parcel.size for piece in pieces)])
+    owners = [piece.owner + first for piece, first in zip(pieces, before, strict=False)]
+    return StraddlingPixels(**joined | {"owner": np.concatenate(owners).astype(np.int32)})
+
+
+def _join(pieces: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    names = [field.name for field in fields(pieces[0])]
+    return {name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in names}
 
 
 def _inside(pixels: PixelWeights, block: Block) -> NDArray[np.bool_]:

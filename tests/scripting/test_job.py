@@ -38,7 +38,7 @@ def test_what_is_left_out_has_defaults(write, tmp_path):
     assert job.file == tmp_path / "job.toml"
     assert job.parcels.path == str(tmp_path / "parcels.gpkg")
     assert job.store.url == str(tmp_path / "season")
-    assert job.store.records_per_unit == 25_000
+    assert job.store.records_per_unit == 50_000
     assert job.product.bands is None
     assert job.product.mask is True
     assert (job.run.retries, job.run.timeout, job.run.part) == (3, 1800.0, None)

@@ -10,6 +10,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbmcube.zonal import _index
 from cbmcube.zonal._index import Block, Lattice, build_index
 from cbmcube.zonal._parcels import BlockParcels, pack, unpack
 from tests.zonal.conftest import random_polygons
@@ -55,7 +56,27 @@ def test_a_block_that_was_sent_twice_gives_the_same_index():
     assert arrived.digest == parcels.digest
     assert arrived.__dask_tokenize__() == parcels.__dask_tokenize__()
     block = Block(0, 0, 400, 400)
-    here, there = (build_index(some, block, LATTICE, "exact") for some in (parcels, arrived))
+    assert_same_index(*(build_index(some, block, LATTICE, "exact") for some in (parcels, arrived)))
+
+
+@pytest.mark.parametrize("piece", [1, 7, 199, 200])
+def test_an_index_does_not_depend_on_how_many_parcels_are_at_work_at_once(piece, monkeypatch):
+    parcels = block_parcels(random_polygons(260, bounds=GROUND, seed=5)[:200])
+    block = Block(30, 40, 300, 200)
+    whole = build_index(parcels, block, LATTICE, "exact")
+    assert whole.inner.edge_cell.size
+    assert whole.straddling.cell.size
+    monkeypatch.setattr(_index, "_PIECE", piece)
+    assert_same_index(build_index(parcels, block, LATTICE, "exact"), whole)
+
+
+def test_an_index_of_no_parcel_is_empty():
+    nothing = build_index(block_parcels([]), Block(0, 0, 400, 400), LATTICE, "exact")
+    assert nothing.inner.run_start.tolist() == nothing.inner.edge_start.tolist() == [0]
+    assert nothing.straddling.cell.size == 0
+
+
+def assert_same_index(here, there):
     for part in ("inner", "straddling"):
         for name in type(getattr(here, part)).__slots__:
             mine, theirs = (getattr(getattr(index, part), name) for index in (here, there))

@@ -19,8 +19,9 @@ from cbmcube.parcels import check_parcels
 from cbmcube.products import Product
 from cbmcube.zonal import DEFAULT_STATISTICS, Percentiles, PixelRule, Statistic, require_valid
 
-RECORDS = 25_000
-"""Records of a unit: large enough that few tasks do a season, small enough to lose."""
+RECORDS = 50_000
+"""Records of a unit: large enough that few tasks do a season and few windows share an edge, which
+each of them decodes; small enough to lose."""
 
 
 def plan(  # noqa: PLR0913  # each is one thing that a user may say

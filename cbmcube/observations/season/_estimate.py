@@ -12,9 +12,9 @@ from distributed import Client
 from cbmcube._text import byte_size
 from cbmcube.exceptions import OptionError
 from cbmcube.observations.season._blobs import windows_from_json
-from cbmcube.observations.season._groups import block_side
+from cbmcube.observations.season._groups import block_side, pixel_bytes
 from cbmcube.observations.season._progress import duration
-from cbmcube.observations.season._work import BLOCK_PIXELS, compute_unit
+from cbmcube.observations.season._work import compute_unit
 from cbmcube.observations.store import html_table
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ BASE_MEMORY = 450 * 2**20
 """Bytes that a worker takes before it does anything: libraries, compiled kernels, GDAL's cache."""
 RECORD_BYTES = 28
 """Bytes of a record with eight statistics in the store, about."""
-INDEX_BYTES = 8
-"""Bytes in memory for each pixel of a parcel: the index while it is built, and gathered values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +141,12 @@ def unit_memory(plan: Plan) -> int:
 
 
 def group_memory(plan: Plan, group: dict[str, Any]) -> int:
-    """Return the bytes that a unit of a group takes beside what a worker always needs.
-
-    The bands of one block, decoded, and again while one is masked and one is read; the pixel
-    index; and the rows.
-    """
+    """Return the bytes that a unit of a group takes beside what a worker always needs."""
     windows = windows_from_json(group)
-    side = block_side(windows, BLOCK_PIXELS)
+    side = block_side(windows, group["count"])
     pixels = max(min(side, box.shape[0]) * min(side, box.shape[1]) for box in windows.values())
-    recipe = plan.recipe
-    band_bytes = [1 if recipe.product.band(name).kind == "classes" else 4 for name in recipe.bands]
-    planes = sum(band_bytes) + 2 * max(band_bytes) + (1 if recipe.mask else 0)
-    rows = group["count"] * recipe.rows_per_parcel
-    return int(pixels * (planes + INDEX_BYTES) + rows * 400)
+    rows = group["count"] * plan.recipe.rows_per_parcel
+    return int(pixels * pixel_bytes(plan.recipe) + rows * 400)
 
 
 def describe(facts: dict[str, Any]) -> str:

@@ -16,10 +16,15 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from cbmcube.cube import CubeGrid, source_bounds
+from cbmcube.observations.season._recipe import Recipe
 from cbmcube.zonal import Assignment
 
-MOST_PIXELS = 6144**2
-"""Most pixels of the finest grid in a window: a Sentinel-2 tile of 20 m pixels is one."""
+WINDOW_BYTES = 640 * 2**20
+"""Most bytes that the pixels of a window take: with the libraries, a worker stays under 1.5 GiB."""
+INDEX_BYTES = 8
+"""Bytes in memory for each pixel of a parcel: the index while it is built, and gathered values."""
+SMALL_BLOCK = 1024
+"""Pixels along each side of the blocks in which a window of few parcels is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def group_parcels(
     widen: NDArray[np.float64],
     *,
     most_parcels: int,
-    most_pixels: int = MOST_PIXELS,
+    most_pixels: int,
 ) -> list[Group]:
     """Give each parcel to one CRS, as `reduce_parcels` does, and part those of each CRS.
 
@@ -165,9 +170,22 @@ def _digest(ids: Any, geometries: NDArray[Any], widen: NDArray[np.float64], crs:
     return found.hexdigest()
 
 
-def block_side(windows: Mapping[str, GeoBox], most_pixels: int) -> int:
-    """Return the chunk size at which the finest window is cut into the fewest equal blocks."""
+def pixel_bytes(recipe: Recipe) -> int:
+    """Return the bytes that a pixel of a window takes while a unit is computed.
+
+    All bands, decoded; one of them again while it is masked, and one while it is read; the mask;
+    and the pixel index.
+    """
+    bands = [1 if recipe.product.band(name).kind == "classes" else 4 for name in recipe.bands]
+    return sum(bands) + 2 * max(bands) + (1 if recipe.mask else 0) + INDEX_BYTES
+
+
+def block_side(windows: Mapping[str, GeoBox], parcels: int) -> int:
+    """Return the chunk size at which the finest window is read.
+
+    All of it at once, since each block decodes what its neighbours' edges share with it; or, where
+    most small blocks hold no parcel and need not be read, in small blocks.
+    """
     rows, columns = max((box.shape for box in windows.values()), key=lambda s: s[0] * s[1])
-    side = max(rows, columns)
-    parts = math.ceil(side / math.sqrt(most_pixels))
-    return math.ceil(side / parts)
+    small = math.ceil(rows / SMALL_BLOCK) * math.ceil(columns / SMALL_BLOCK)
+    return max(rows, columns) if 2 * parcels >= small else SMALL_BLOCK

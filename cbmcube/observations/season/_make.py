@@ -28,7 +28,7 @@ from cbmcube.observations.season._blobs import (
     put_parcels,
     put_table,
 )
-from cbmcube.observations.season._groups import Group, group_parcels
+from cbmcube.observations.season._groups import WINDOW_BYTES, Group, group_parcels, pixel_bytes
 from cbmcube.observations.season._journal import note_plan
 from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.season._units import make_units
@@ -99,7 +99,11 @@ def make_plan(
     acquisitions = group_acquisitions(known.values())
     most = max(1, terms.size // recipe.rows_per_parcel)
     groups = group_parcels(
-        parcels, grids, parcel_buffers(parcels, recipe.buffer), most_parcels=most
+        parcels,
+        grids,
+        parcel_buffers(parcels, recipe.buffer),
+        most_parcels=most,
+        most_pixels=WINDOW_BYTES // pixel_bytes(recipe),
     )
     units = make_units(acquisitions, grids, groups, recipe, terms.attempts)
     if units.empty:

@@ -31,8 +31,6 @@ from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.store import Store
 from cbmcube.zonal import reduce_parcels
 
-BLOCK_PIXELS = 4096**2
-"""Most pixels of a block of the finest grid; a window is cut into as few as that allows."""
 FIRST_WAIT = 1.0
 """Seconds before the second try; doubled before each further one."""
 
@@ -158,7 +156,7 @@ def compute_unit(
         recipe.product,
         windows,
         bands=recipe.bands,
-        block=block_side(windows, BLOCK_PIXELS),
+        block=block_side(windows, len(parcels)),
         offset=recipe.offset,
         on_error=on_error,
         verify=unit.verify,

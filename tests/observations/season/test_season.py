@@ -22,7 +22,18 @@ from cbmcube.exceptions import (
     OptionError,
     StoreExistsError,
 )
-from cbmcube.observations.season import Plan, Prices, Progress, _work, open_plan, status
+from cbmcube.observations.season import (
+    Plan,
+    Prices,
+    Progress,
+    _groups,
+    _make,
+    _work,
+    open_plan,
+    status,
+)
+from cbmcube.observations.season._blobs import windows_from_json
+from cbmcube.observations.season._groups import block_side, pixel_bytes
 from cbmcube.observations.season._run import _part
 from tests.observations.season.conftest import PERIOD
 
@@ -72,6 +83,30 @@ def test_size_of_units_and_who_computes_them_change_nothing(make_plan):
         one.run(progress=False, part=(number, 3))
     other.run(progress=False)
     assert one.store.snapshot().root == other.store.snapshot().root
+
+
+def test_few_parcels_are_read_in_small_blocks_with_the_same_numbers(make_plan, monkeypatch):
+    season = make_plan(bands=["VV"], records_per_unit=1_000)
+    unit = season.tasks(season.left())[0]
+    whole = _work.compute_unit(season.store, season.recipe, unit)
+    windows, parcels = _work._group(season.store, unit.group)
+    assert block_side(windows, len(parcels)) == max(next(iter(windows.values())).shape)
+    monkeypatch.setattr(_groups, "SMALL_BLOCK", 16)
+    assert block_side(windows, len(parcels)) == 16
+    assert _work.compute_unit(season.store, season.recipe, unit).equals(whole)
+
+
+def test_windows_take_less_than_they_may(make_plan, monkeypatch):
+    budget = 150_000
+    monkeypatch.setattr(_make, "WINDOW_BYTES", budget)
+    season = make_plan(records_per_unit=1_000_000)
+    sizes = [
+        max(box.shape[0] * box.shape[1] for box in windows_from_json(group).values())
+        for group in season.facts["groups"]
+    ]
+    assert len(sizes) > 2
+    # Windows are a pixel wider than parcels on each side.
+    assert max(sizes) * pixel_bytes(season.recipe) < 1.2 * budget
 
 
 def test_parts_of_a_run_are_disjoint_and_whole(make_plan):
