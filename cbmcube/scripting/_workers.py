@@ -108,7 +108,8 @@ def _deaf_children() -> Iterator[None]:
 @contextmanager
 def _connected(address: str, timeout: float) -> Iterator[Client]:
     try:
-        client = Client(address, timeout=timeout)
+        # A client that fails to start would stay what Dask computes with, and wait for ever.
+        client = Client(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError) as error:
         raise OptionError(
             "no Dask scheduler answers there",

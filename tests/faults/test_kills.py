@@ -28,7 +28,8 @@ def test_a_job_is_killed_and_started_again_until_it_is_done(tmp_path):
     report = disturb([job(tmp_path)], Plan(5, 0.02, early=0.0), counting(tmp_path))
     kills = report.kills[CLIENT]  # a busy machine may be done before the last
     assert 1 <= kills <= 5
-    assert report.starts == {CLIENT: kills + 1}
+    # A kill that comes after the last word of a client starts none anew.
+    assert report.starts[CLIENT] in (kills, kills + 1)
     assert report.working == kills
     assert report.answers == [{"root": "r", "rows": 20}]
     assert report.messages == {}

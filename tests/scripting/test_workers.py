@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, get_client
 
 from cbmcube.cluster import prepare_workers
 from cbmcube.exceptions import OptionError
@@ -153,10 +154,11 @@ def test_a_running_cluster_is_prepared_and_runs_on(write, monkeypatch):
     assert os.environ["MY_STORE_KEY"] == "abc"
 
 
-def test_a_scheduler_that_does_not_answer(write):
-    job = job_with(write, 'kind = "address"\naddress = "tcp://127.0.0.1:9"\ntimeout = 0.2')
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "what://is-this"])
+def test_a_scheduler_that_does_not_answer(write, address):
+    job = job_with(write, f'kind = "address"\naddress = "{address}"\ntimeout = 0.2')
     with pytest.raises(OptionError, match="no Dask scheduler answers"), job_workers(job):
         pass
-    job = job_with(write, 'kind = "address"\naddress = "what://is-this"\ntimeout = 0.2')
-    with pytest.raises(OptionError, match="no Dask scheduler answers"), job_workers(job):
-        pass
+    assert dask.config.get("scheduler", None) is None
+    with pytest.raises(ValueError, match="No global client"):
+        get_client()
