@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from geopandas.array import GeometryDtype
 from numpy.typing import NDArray
 
 from cbmcube.exceptions import UnknownParcelError
+from cbmcube.observations.store import decode, decode_parcels
 
 GetBlob = Callable[[str, str], bytes]
 
@@ -68,7 +67,7 @@ class PlanView:
         return sum(int(group["count"]) for group in self.groups)
 
     def _table(self, name: str) -> pa.Table:
-        return pq.read_table(io.BytesIO(self.get_blob("index", name)))
+        return decode(self.get_blob("index", name))
 
     @cached_property
     def placed(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -141,7 +140,7 @@ class PlanView:
         return joined.iloc[np.argsort(found)]
 
     def _read_parcels(self, blob: str) -> gpd.GeoDataFrame:
-        frame = gpd.read_parquet(io.BytesIO(self.get_blob("parcels", blob))).set_index("parcel")
+        frame = decode_parcels(self.get_blob("parcels", blob))
         # Beside the geometries as given, the season keeps them as projected to the grid.
         others = [
             name

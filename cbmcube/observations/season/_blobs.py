@@ -20,7 +20,7 @@ from pyproj import Transformer
 
 from cbmcube.catalog import Acquisition, unsigned_item
 from cbmcube.observations.season._groups import Group
-from cbmcube.observations.store import Store, canonical_json
+from cbmcube.observations.store import Store, canonical_json, decode, decode_parcels
 
 GRID_GEOMETRY = "grid_geometry"
 """Column of the parcels in the CRS of their grid: what is projected once is not projected for
@@ -65,8 +65,7 @@ def put_parcels(store: Store, parcels: gpd.GeoDataFrame, group: Group | None = N
 
 def get_parcels(store: Store, name: str) -> gpd.GeoDataFrame:
     """Return parcels as given, with the index ``parcel``."""
-    frame = gpd.read_parquet(io.BytesIO(store.get_blob("parcels", name)))
-    return frame.set_index("parcel")
+    return decode_parcels(store.get_blob("parcels", name))
 
 
 def grid_parcels(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -84,7 +83,7 @@ def put_table(store: Store, table: pd.DataFrame) -> str:
 
 def get_table(store: Store, name: str) -> pd.DataFrame:
     """Return a table that `put_table` kept."""
-    return pq.read_table(io.BytesIO(store.get_blob("index", name))).to_pandas()
+    return decode(store.get_blob("index", name)).to_pandas()
 
 
 def acquisition_to_json(acquisition: Acquisition, items: str) -> dict[str, Any]:

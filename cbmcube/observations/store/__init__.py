@@ -7,7 +7,7 @@ from cbmcube.observations.store._failpoints import FAILPOINTS
 from cbmcube.observations.store._gc import GcReport, gc
 from cbmcube.observations.store._names import canonical_json, sha256
 from cbmcube.observations.store._open import create_store, open_store
-from cbmcube.observations.store._parts import ROW_GROUP
+from cbmcube.observations.store._parts import ROW_GROUP, decode, decode_parcels
 from cbmcube.observations.store._repair import repair, withdraw
 from cbmcube.observations.store._rows import read_rows
 from cbmcube.observations.store._snapshots import INDEX_SCHEMA, Snapshot, html_table
@@ -28,6 +28,8 @@ __all__ = [
     "canonical_json",
     "compact",
     "create_store",
+    "decode",
+    "decode_parcels",
     "diff",
     "gc",
     "html_table",

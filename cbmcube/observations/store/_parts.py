@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Sequence
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -156,6 +158,25 @@ def row_groups_of(rows: int) -> list[int]:
 
 
 def decode(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the table of a part's bytes."""
+    """Return the table in the bytes of a Parquet file."""
+    return _decode(data, columns).replace_schema_metadata()
+
+
+def decode_parcels(data: bytes) -> gpd.GeoDataFrame:
+    """Return the parcels in the bytes of a GeoParquet file, with the index ``parcel``."""
+    table = _decode(data)
+    described = json.loads(table.schema.metadata[b"geo"])
+    shapes = {
+        name: gpd.GeoSeries.from_wkb(table[name].to_pylist(), crs=facts["crs"])
+        for name, facts in described["columns"].items()
+    }
+    plain = table.drop_columns(list(shapes)).to_pandas(use_threads=False)
+    frame = gpd.GeoDataFrame(plain.assign(**shapes), geometry=described["primary_column"])
+    return frame.set_index("parcel")
+
+
+def _decode(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    # Arrow's threads let go of bytes that Python holds some time after the table is there, and
+    # a process that ends meanwhile is aborted. geopandas reads in such threads whatever is said.
     file = pq.ParquetFile(pa.BufferReader(data))
-    return file.read(columns=None if columns is None else list(columns)).replace_schema_metadata()
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)
