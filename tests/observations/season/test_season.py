@@ -16,6 +16,7 @@ import pytest
 from distributed import WorkerPlugin
 
 import cbmcube as cbm
+from benchmarks.season.synthetic import synthetic_rows
 from cbmcube.exceptions import (
     MemoryLimitError,
     NoOverlapError,
@@ -83,6 +84,16 @@ def test_size_of_units_and_who_computes_them_change_nothing(make_plan):
         one.run(progress=False, part=(number, 3))
     other.run(progress=False)
     assert one.store.snapshot().root == other.store.snapshot().root
+
+
+def test_rows_that_the_bench_makes_up_are_stored_like_real_ones(make_plan, monkeypatch):
+    real, made_up = make_plan("real"), make_plan("made up")
+    assert real.run(progress=False).ok
+    monkeypatch.setattr(_work, "compute_unit", synthetic_rows)
+    assert made_up.run(progress=False).ok
+    ours, theirs = stored_rows(made_up), stored_rows(real)
+    assert ours.index.equals(theirs.index)
+    assert ours.dtypes.to_dict() == theirs.dtypes.to_dict()
 
 
 def test_few_parcels_are_read_in_small_blocks_with_the_same_numbers(make_plan, monkeypatch):
