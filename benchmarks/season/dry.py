@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import shapely
 
 from benchmarks.season.probe import Clock, folder_size, sampled, status, worker_facts
@@ -91,6 +93,7 @@ def run(store: Path, records: int) -> dict[str, Any]:
     size = folder_size(store, "parts")
     return {
         "records": report.records,
+        "seen": _with_data(store),
         "units": report.done,
         "seconds": clock.wall,
         "client_cpu": clock.cpu,
@@ -103,6 +106,13 @@ def run(store: Path, records: int) -> dict[str, Any]:
         "commit_bytes": folder_size(store, "commits")["bytes"],
         "root": report.to_dict()["root"],
     }
+
+
+def _with_data(store: Path) -> int:
+    """Return the rows that have data."""
+    files = sorted((store / "parts").rglob("*.parquet"))
+    states = (pq.read_table(path, columns=["state"])["state"] for path in files)
+    return sum(pc.sum(pc.equal(column, "OK")).as_py() or 0 for column in states)
 
 
 def pack(store: Path) -> dict[str, Any]:

@@ -40,6 +40,9 @@ def measure(store: Path, parcels: Path) -> dict[str, Any]:
         dated = observations.table(acquisitions=acquisition["acquisition"], bands="VV")
     with Clock() as wide:
         whole = observations.table(acquisitions=acquisition["acquisition"])
+    plain = [name for name in observations.schema.names if name != "items"]
+    with Clock() as short:
+        observations.table(acquisitions=acquisition["acquisition"], columns=plain)
     return {
         "open": opening.wall,
         "first_parcel": first.wall,
@@ -50,6 +53,8 @@ def measure(store: Path, parcels: Path) -> dict[str, Any]:
         "date_rows": len(dated),
         "date_all_bands": wide.wall,
         "date_all_rows": len(whole),
+        "date_plain": short.wall,
+        "items_bytes": whole["items"].array.nbytes,
         "parcels": len(gpd.read_parquet(parcels, columns=["geometry"])),
         "peak": status("VmHWM"),
     }

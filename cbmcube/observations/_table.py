@@ -206,17 +206,23 @@ def _to_arrow(columns: dict[str, NDArray[Any]], schema: pa.Schema) -> pa.Table:
         if field.name not in columns:
             arrays.append(pa.nulls(rows, field.type))
             continue
-        arrays.append(_column(columns[field.name].reshape(-1), field.type))
+        make = _text if pa.types.is_string(field.type) else _column
+        arrays.append(make(columns[field.name], field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
-    """Return Arrow values; what the cube could only mark (NaN, NaT, "", -1) becomes null."""
+    """Return Arrow values; what the cube could only mark (NaN, NaT, -1) becomes null."""
+    values = values.reshape(-1)
     if pa.types.is_timestamp(kind):
         return pa.array(values.astype("datetime64[us]")).cast(kind)
-    unknown = None
-    if pa.types.is_string(kind):
-        unknown = values == ""
-    elif pa.types.is_integer(kind) and values.dtype.kind == "i":
-        unknown = values < 0
-    return pa.array(values, mask=unknown, from_pandas=True).cast(kind)
+    signed = pa.types.is_integer(kind) and values.dtype.kind == "i"
+    return pa.array(values, mask=values < 0 if signed else None, from_pandas=True).cast(kind)
+
+
+def _text(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Return Arrow text, null where it is empty; what is repeated along an axis is made once."""
+    once = values[tuple(slice(1) if step == 0 else slice(None) for step in values.strides)]
+    texts = pa.array(once.reshape(-1), mask=once.reshape(-1) == "", from_pandas=True).cast(kind)
+    places = np.broadcast_to(np.arange(once.size).reshape(once.shape), values.shape)
+    return texts.take(pa.array(places.reshape(-1)))

@@ -116,6 +116,12 @@ class InnerPixels:
     """Weight of each edge pixel, below 1."""
 
     @property
+    def size(self) -> NDArray[np.int64]:
+        """Number of pixels of each parcel in the block."""
+        ends = np.append(0, np.cumsum(self.run_length, dtype=np.int64))[self.run_start]
+        return np.diff(ends) + np.diff(self.edge_start)
+
+    @property
     def layout(self) -> Pixels:
         """The pixels, in the order in which the kernels take them."""
         return (

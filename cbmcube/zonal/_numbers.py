@@ -83,9 +83,10 @@ def reduce_inner(pixels: InnerPixels, planes: dict[str, NDArray[Any]], recipe: R
         )
         for band in recipe.classes
     }
-    seen = _counted(tables, planes)
-    if seen is None:
-        seen = class_weights(_seen(planes, recipe), pixels.layout, _SEEN, 1)[:, 0]
+    seen = _counted(tables, planes, pixels.size)
+    if np.isnan(seen).any():
+        found = class_weights(_seen(planes, recipe), pixels.layout, _SEEN, 1)[:, 0]
+        seen = np.where(np.isnan(seen), found, seen)
     return _reduced(pixels, tables, shares, seen, recipe)
 
 
@@ -114,21 +115,28 @@ def reduce_gathered(
         )
         for band in recipe.classes
     }
-    seen = _counted(tables, values)
-    if seen is None:
-        seen = class_weights_flat(_seen(values, recipe), start, weights, _SEEN, 1)[:, 0]
+    seen = _counted(tables, values, np.diff(start))
+    if np.isnan(seen).any():
+        found = class_weights_flat(_seen(values, recipe), start, weights, _SEEN, 1)[:, 0]
+        seen = np.where(np.isnan(seen), found, seen)
     return _reduced(pixels, tables, shares, seen, recipe)
 
 
 def _counted(
     tables: dict[str, Table],
     planes: dict[str, NDArray[Any]],
-) -> NDArray[np.float64] | None:
-    """Return the weight with data where the statistics hold it already: in a sole band's count."""
-    if "observed" in planes or len(tables) != 1:
-        return None
-    ((table, _, _),) = tables.values()
-    return table[:, 0]
+    size: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the weight with data where the statistics hold it already, NaN elsewhere.
+
+    It is the count of a sole band, or of one that is valid in all of a parcel's `size` pixels.
+    """
+    known = np.full(size.size, np.nan)
+    if "observed" not in planes:
+        for table, n_valid, _ in tables.values():
+            enough = (n_valid == size) | (len(tables) == 1)
+            known = np.where(enough, table[:, 0], known)
+    return known
 
 
 def _with_reducers(

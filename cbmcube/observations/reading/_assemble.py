@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from cbmcube.observations.reading._facts import OF_UNIT
 from cbmcube.observations.reading._parts import Wanted, read_all
 from cbmcube.observations.reading._selection import Selection
 from cbmcube.observations.reading._source import Source
+
+_RUN = 1000  # rows of one value in the mean, from which on they are written as runs
 
 STREAM_ROWS = 250_000
 """Rows that are held at once while a selection streams by: some 50 MB."""
@@ -163,7 +166,7 @@ def _finish(
 ) -> pa.Table:
     """Put the columns together, those of parts and those that the index knows."""
     bands = chosen_bands(source, selection)
-    number = pa.array(np.searchsorted(selection.units, places.unit))
+    number = np.searchsorted(selection.units, places.unit)
     arrays = []
     fields = [source.schema.field(name) for name in columns]
     for field in fields:
@@ -173,11 +176,27 @@ def _finish(
         elif field.name == "band":
             array = pa.array(bands, type=pa.string()).take(pa.array(places.band))
         elif field.name in told:
-            array = column_of(told[field.name], field.type).take(number)
+            array = _spread(column_of(told[field.name], field.type), number)
         else:
             array = table[field.name]
         arrays.append(array.cast(field.type))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _spread(values: pa.Array, number: NDArray[np.int64]) -> pa.Array | pa.ChunkedArray:
+    """Return the value of each row; long runs of one are written at once, as their text is long."""
+    coded = values.dictionary_encode(null_encoding="encode")
+    code = coded.indices.to_numpy()[number]
+    edges = np.flatnonzero(np.diff(code)) + 1
+    if len(edges) * _RUN > len(code):
+        return values.take(pa.array(number))
+    starts = [0, *edges.tolist(), len(code)]
+    runs = [
+        pa.repeat(coded.dictionary[int(code[start])], end - start)
+        for start, end in pairwise(starts)
+        if end > start
+    ]
+    return pa.chunked_array(runs, type=values.type)
 
 
 def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

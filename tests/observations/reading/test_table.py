@@ -19,7 +19,7 @@ from cbmcube.exceptions import (
     UnknownParcelError,
 )
 from cbmcube.observations._schema import STATES
-from cbmcube.observations.reading import _parts, open_observations
+from cbmcube.observations.reading import _assemble, _parts, open_observations
 from cbmcube.observations.store import compact
 from cbmcube.testing import vector_cube
 from cbmcube.warnings import UnfinishedSeasonWarning
@@ -124,6 +124,17 @@ def test_what_the_plan_does_not_list_is_read_from_parts(tmp_path, listed):
     stats = vector_cube("CARD-COH6", parcels=8, days=20).compute()
     store = make_store(tmp_path / "s", stats, GROUPS, listed=listed)
     pd.testing.assert_frame_equal(open_observations(store).table(), expected_table(stats, GROUPS))
+
+
+@pytest.mark.parametrize("run", [1, 1000])
+@pytest.mark.parametrize("rows", [0, 1, 50])
+def test_facts_of_units_are_spread_over_rows_in_runs_or_one_by_one(monkeypatch, run, rows):
+    monkeypatch.setattr(_assemble, "_RUN", run)
+    values = pa.array(["a", None, "b", "a"])
+    number = np.repeat([3, 0, 1, 2, 1], 10)[:rows]
+    spread = _assemble._spread(values, number)
+    assert spread.to_pylist() == [values[int(n)].as_py() for n in number]
+    assert spread.type == pa.string()
 
 
 def test_facts_that_nobody_knows_are_null(tmp_path):
