@@ -218,9 +218,10 @@ def _dry(found: dict[str, Facts]) -> list[str]:
             "Rows are drawn from the key of each unit; the plan, the blobs that a worker reads,",
             "parts, commits and the snapshot are real. Extrapolated: time and parts by records,",
             f"commits by units, to the {plan['records']:,} rows of the plan; bytes by the rows",
-            f"with data, {dry['seen']:,} of the run and {plan['seen']:,} of the plan. The units are",
-            "those of a few whole dates and of whole groups; those left out are committed without rows",
-            "before the season is opened again and read, so that lists, plan and index have",
+            f"with data, {dry['seen']:,} of the run and {plan['seen']:,} of the plan. The units",
+            "are those of a few whole dates and of whole groups; those left out are committed",
+            "without rows before the season is opened again and read, so that lists, plan and",
+            "index have",
             "their full length.",
         ),
     ]
