@@ -130,7 +130,8 @@ def suite(*arguments: str, **environment: str) -> Callable[[Scale, Path], tuple[
     def run(scale: Scale, _: Path) -> tuple[str, bool | None]:
         if not scale.suites:
             return "not run at the short scale: its own step of the gate runs it", None
-        command = [sys.executable, "-m", "pytest", "-q", *arguments]
+        # Long ones take hours, which elsewhere means that a test hangs.
+        command = [sys.executable, "-m", "pytest", "-q", "-o", "faulthandler_timeout=0", *arguments]
         process = start(command, **environment)
         text, _ = process.communicate()
         counts = {what: int(number) for number, what in _MARK.findall(text.splitlines()[-1])}
