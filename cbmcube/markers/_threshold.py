@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from cbmcube.exceptions import OptionError
 from cbmcube.markers._events import make_events
 from cbmcube.markers._runs import Observed, Runs, find_runs
-from cbmcube.series import is_radar, orbit_table, select_bands, select_statistics, valid_share
+from cbmcube.series import (
+    Moment,
+    is_radar,
+    orbit_table,
+    select_bands,
+    select_statistics,
+    time_window,
+    valid_share,
+)
 
 _VERSION = "1"
 _DAY = np.timedelta64(1, "D")
@@ -79,7 +87,7 @@ def threshold_runs(
     stats: xr.Dataset,
     rule: ThresholdRule,
     *,
-    window: tuple[str | pd.Timestamp, str | pd.Timestamp] | None = None,
+    window: tuple[Moment, Moment] | None = None,
 ) -> pd.DataFrame:
     """Find when a parcel's signal was below or above a level.
 
@@ -124,7 +132,7 @@ def threshold_runs(
     select_bands(stats, rule.variable)
     select_statistics(stats, rule.statistic)
     _refuse_mixed_orbits(stats)
-    begin, end = _window(stats, window)
+    begin, end = time_window(stats, window)
     chosen = stats.sortby("time")
     within = (chosen["time"] >= begin) & (chosen["time"] <= end)
     chosen = chosen.isel(time=np.flatnonzero(within.to_numpy()))
@@ -160,24 +168,6 @@ def _refuse_mixed_orbits(stats: xr.Dataset) -> None:
             given="; ".join(" ".join(map(str, row)) for row in orbits.itertuples(index=False)),
             hint="select one: stats.isel(time=stats.relative_orbit.values == 15)",
         )
-
-
-def _window(
-    stats: xr.Dataset, window: tuple[str | pd.Timestamp, str | pd.Timestamp] | None
-) -> tuple[np.datetime64, np.datetime64]:
-    if window is not None:
-        ends = np.array([pd.Timestamp(end).to_datetime64() for end in window])
-    else:
-        times = stats["time"].to_numpy()
-        ends = np.array([times.min(), times.max()] if len(times) else ["NaT", "NaT"], times.dtype)
-    begin, end = ends.astype("datetime64[ns]")
-    if not begin <= end:  # also when there is no time at all
-        raise OptionError(
-            "the window to look at is empty",
-            given=f"{begin} to {end}",
-            hint="give its first and last moment, in this order, inside the season",
-        )
-    return begin, end
 
 
 def _signal(stats: xr.Dataset, rule: ThresholdRule) -> NDArray[np.float64]:

@@ -11,15 +11,24 @@ from cbmcube.series._cube import (
     statistic_names,
     valid_share,
 )
+from cbmcube.series._gaps import CAUSES, KINDS, gap_summary, gaps
+from cbmcube.series._window import Moment, time_window, up_to
 
 __all__ = [
+    "CAUSES",
+    "KINDS",
     "RADAR",
+    "Moment",
     "band_names",
     "composite",
+    "gap_summary",
+    "gaps",
     "is_radar",
     "orbit_table",
     "select_bands",
     "select_statistics",
     "statistic_names",
+    "time_window",
+    "up_to",
     "valid_share",
 ]

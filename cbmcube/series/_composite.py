@@ -23,6 +23,7 @@ from cbmcube.series._cube import (
 )
 from cbmcube.series._periods import Periods, periods_of
 from cbmcube.series._pool import POOLED, Groups, count_seen, pool, sum_up
+from cbmcube.series._window import Moment, up_to
 
 _BAND_DIMS = ("time", "parcel", "statistic")
 _TASK_BYTES = 2**26  # of input to one task: the float64 layers of pooling take about five times it
@@ -44,6 +45,7 @@ def composite(
     anchor: str | np.datetime64 | None = None,
     weights: Literal["count"] | None = "count",
     by_orbit: bool | None = None,
+    as_of: Moment | None = None,
 ) -> xr.Dataset:
     """Aggregate a vector cube to periods, as if their pixels had been reduced together.
 
@@ -67,6 +69,8 @@ def composite(
         Whether relative orbits stay apart. By default they do for radar (CARD-BS, CARD-COH6),
         where the viewing direction changes the number, and are mixed for optical data. Pairs
         of images with different temporal baselines stay apart too.
+    as_of
+        Composite with the knowledge of this moment: acquisitions after it are left out.
 
     Returns
     -------
@@ -102,6 +106,7 @@ def composite(
     >>> list(weekly["relative_orbit"].values[:4])
     [np.int64(15), np.int64(139), np.int64(15), np.int64(139)]
     """
+    stats = up_to(stats, as_of)
     _check(stats, weights)
     stats = _whole_series(stats)
     layout = _layout(stats, period, anchor, apart=is_radar(stats) if by_orbit is None else by_orbit)

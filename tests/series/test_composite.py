@@ -234,3 +234,15 @@ def test_the_mean_alone_needs_no_weights():
     np.testing.assert_allclose(
         result["NDVI"].values[0, :, 0], np.nanmean(first.values[:, :, 0], axis=0), rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("day", ["2024-03-20", "2024-05-01"])
+def test_what_a_day_did_not_know_changes_no_bit(day):
+    whole = vector_cube("CARD-BS", days=90)
+    later = whole["time"].to_numpy() > np.datetime64(day)
+    changed = whole.copy(deep=True)
+    for name in ("VV", "VH", "observed"):
+        changed[name][later] = 0.123
+    cut = composite(whole.isel(time=~later), "7D")
+    for some in (whole, changed):
+        xr.testing.assert_identical(composite(some, "7D", as_of=day), cut)
