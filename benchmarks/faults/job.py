@@ -15,12 +15,13 @@ import sys
 from collections.abc import Callable, Iterator
 
 import dask
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, wait
 
 from benchmarks.faults import units
 from cbmcube.observations.store import Store
 
 _IN_FLIGHT = 8
+_SILENCE = 60.0  # seconds; a unit takes a fraction of one
 
 
 def main() -> None:
@@ -67,12 +68,15 @@ def _spread(client: Client, store: Store, left: list[int], given: argparse.Names
         return client.submit(units.do_all, store, [number], given.rows, given.pause, pure=False)
 
     waiting = iter(left)
-    running = as_completed([submit(number) for number in itertools.islice(waiting, _IN_FLIGHT)])
-    for future in running:
-        future.result()
-        number = next(waiting, None)
-        if number is not None:
-            running.add(submit(number))
+    running = {submit(number) for number in itertools.islice(waiting, _IN_FLIGHT)}
+    while running:
+        # Dask may never tell of units that a scheduler held which was killed: then end, and
+        # be started again.
+        done, _ = wait(running, timeout=_SILENCE, return_when="FIRST_COMPLETED")
+        for future in done:
+            future.result()
+            running.discard(future)
+        running |= {submit(number) for number in itertools.islice(waiting, len(done))}
 
 
 def arguments(text: str | None) -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from cbmcube.series import (
     Moment,
     is_radar,
     orbit_table,
+    refuse_mixed_orbits,
     select_bands,
     select_statistics,
     time_window,
@@ -131,7 +132,7 @@ def threshold_runs(
     """
     select_bands(stats, rule.variable)
     select_statistics(stats, rule.statistic)
-    _refuse_mixed_orbits(stats)
+    refuse_mixed_orbits(stats)
     begin, end = time_window(stats, window)
     chosen = stats.sortby("time")
     within = (chosen["time"] >= begin) & (chosen["time"] <= end)
@@ -158,16 +159,6 @@ def threshold_runs(
             "max_gap_days": longest[number],
         }
     )
-
-
-def _refuse_mixed_orbits(stats: xr.Dataset) -> None:
-    orbits = orbit_table(stats).drop_duplicates()
-    if is_radar(stats) and len(orbits) > 1:
-        raise OptionError(
-            "a marker on radar data needs a single relative orbit",
-            given="; ".join(" ".join(map(str, row)) for row in orbits.itertuples(index=False)),
-            hint="select one: stats.isel(time=stats.relative_orbit.values == 15)",
-        )
 
 
 def _signal(stats: xr.Dataset, rule: ThresholdRule) -> NDArray[np.float64]:

@@ -6,18 +6,21 @@ from cbmcube.series._cube import (
     band_names,
     is_radar,
     orbit_table,
+    refuse_mixed_orbits,
     select_bands,
     select_statistics,
     statistic_names,
     valid_share,
 )
 from cbmcube.series._gaps import CAUSES, KINDS, gap_summary, gaps
+from cbmcube.series._smooth import Method, smooth
 from cbmcube.series._window import Moment, time_window, up_to
 
 __all__ = [
     "CAUSES",
     "KINDS",
     "RADAR",
+    "Method",
     "Moment",
     "band_names",
     "composite",
@@ -25,8 +28,10 @@ __all__ = [
     "gaps",
     "is_radar",
     "orbit_table",
+    "refuse_mixed_orbits",
     "select_bands",
     "select_statistics",
+    "smooth",
     "statistic_names",
     "time_window",
     "up_to",

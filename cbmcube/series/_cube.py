@@ -141,3 +141,20 @@ def orbit_table(stats: xr.Dataset) -> pd.DataFrame:
         apart = pd.to_timedelta(stats["time"].to_numpy() - stats["reference_time"].to_numpy())
         columns["baseline_days"] = (apart / pd.Timedelta(days=1)).to_numpy().round().astype("int64")
     return pd.DataFrame(columns, index=pd.RangeIndex(stats.sizes["time"]))
+
+
+def refuse_mixed_orbits(stats: xr.Dataset) -> None:
+    """Refuse radar data of several orbits, whose viewing directions would look like events.
+
+    Raises
+    ------
+    OptionError
+        If the cube is of radar and has more than one.
+    """
+    orbits = orbit_table(stats).drop_duplicates()
+    if is_radar(stats) and len(orbits) > 1:
+        raise OptionError(
+            "a series of radar data needs a single relative orbit",
+            given="; ".join(" ".join(map(str, row)) for row in orbits.itertuples(index=False)),
+            hint="select one: stats.isel(time=stats.relative_orbit.values == 15)",
+        )
