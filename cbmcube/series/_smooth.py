@@ -34,6 +34,7 @@ CUTOFF, STEEPNESS = 0.05, 13
 """Waves per day that the Butterworth filter halves, and its order, as in the JRC's scripts."""
 MAX_DAYS = 30.0
 """Times between observations over which nothing is interpolated."""
+_TASK_DAYS = 2_000_000  # days of all parcels at work at once, some 100 bytes each
 _BUTTERWORTH_DAYS = 43  # what the ends are continued by is 42 days
 
 _Floats = NDArray[np.float64]
@@ -137,7 +138,9 @@ def _for_all(series: xr.DataArray, work: Callable[[_Floats], _Floats]) -> xr.Dat
 
     ordered = series.transpose("time", "parcel")
     if ordered.chunks is None:
-        return ordered.copy(data=block(ordered.to_numpy()))
+        values, parts = ordered.to_numpy(), -(-ordered.size // _TASK_DAYS)
+        done = [block(some) for some in np.array_split(values, max(1, parts), axis=1)]
+        return ordered.copy(data=np.concatenate(done, axis=1))
     whole = ordered.chunk(time=-1)
     return whole.copy(data=whole.data.map_blocks(block, dtype="float32"))
 
