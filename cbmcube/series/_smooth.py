@@ -176,9 +176,9 @@ def _local_parabolas(values: _Floats) -> _Floats:
     shape = np.array([signal.savgol_coeffs(WINDOW, ORDER, pos=k, use="dot") for k in range(WINDOW)])
     around = np.lib.stride_tricks.sliding_window_view(values, WINDOW, axis=1)
     result = np.empty_like(values)
-    result[:, half : values.shape[1] - half] = np.einsum("ndw,w->nd", around, shape[half])
-    result[:, :half] = np.einsum("nw,dw->nd", around[:, 0], shape[:half])
-    result[:, values.shape[1] - half :] = np.einsum("nw,dw->nd", around[:, -1], shape[half + 1 :])
+    result[:, half : values.shape[1] - half] = np.einsum("pdw,w->pd", around, shape[half])
+    result[:, :half] = np.einsum("pw,dw->pd", around[:, 0], shape[:half])
+    result[:, values.shape[1] - half :] = np.einsum("pw,dw->pd", around[:, -1], shape[half + 1 :])
     return result
 
 
