@@ -13,6 +13,7 @@ from cbmcube.series._cube import (
     valid_share,
 )
 from cbmcube.series._gaps import CAUSES, KINDS, gap_summary, gaps
+from cbmcube.series._outliers import Outlier, OutlierRule, outliers
 from cbmcube.series._smooth import Method, smooth
 from cbmcube.series._window import Moment, time_window, up_to
 
@@ -22,12 +23,15 @@ __all__ = [
     "RADAR",
     "Method",
     "Moment",
+    "Outlier",
+    "OutlierRule",
     "band_names",
     "composite",
     "gap_summary",
     "gaps",
     "is_radar",
     "orbit_table",
+    "outliers",
     "refuse_mixed_orbits",
     "select_bands",
     "select_statistics",
