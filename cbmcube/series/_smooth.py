@@ -9,7 +9,6 @@ from typing import Literal, get_args
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import signal
 
 from cbmcube.exceptions import OptionError
 from cbmcube.series._composite import composite
@@ -172,8 +171,10 @@ def _local_parabolas(values: _Floats) -> _Floats:
 
     SciPy fits the ends of all rows in one system, so that a row would depend on the others.
     """
+    from scipy.signal import savgol_coeffs  # noqa: PLC0415 - large, and few need it
+
     half = WINDOW // 2
-    shape = np.array([signal.savgol_coeffs(WINDOW, ORDER, pos=k, use="dot") for k in range(WINDOW)])
+    shape = np.array([savgol_coeffs(WINDOW, ORDER, pos=k, use="dot") for k in range(WINDOW)])
     around = np.lib.stride_tricks.sliding_window_view(values, WINDOW, axis=1)
     result = np.empty_like(values)
     result[:, half : values.shape[1] - half] = np.einsum("pdw,w->pd", around, shape[half])
@@ -183,6 +184,8 @@ def _local_parabolas(values: _Floats) -> _Floats:
 
 
 def _butterworth(daily: Daily) -> _Floats:
-    sections = signal.butter(STEEPNESS, CUTOFF, fs=1.0, output="sos")
-    filtered = partial(signal.sosfiltfilt, sections, axis=1)
+    from scipy.signal import butter, sosfiltfilt  # noqa: PLC0415 - large, and few need it
+
+    sections = butter(STEEPNESS, CUTOFF, fs=1.0, output="sos")
+    filtered = partial(sosfiltfilt, sections, axis=1)
     return daily.each_stretch(daily.linear(), filtered, _BUTTERWORTH_DAYS)

@@ -23,7 +23,7 @@ from cbmcube.observations.store._backend import Entry, NoConditionsError
 from cbmcube.observations.store._failpoints import failpoint
 from cbmcube.observations.store._names import checked
 
-_ATTEMPTS = 8  # of one request; botocore waits longer each time, 20 s at most
+_ATTEMPTS = 10  # of one request; botocore waits longer each time, 20 s at most
 _CONNECTIONS = 32
 _OLD = 86_400.0  # seconds after which an object that is wanted again is made new
 _MISSING = {"404", "NoSuchKey", "NotFound"}
