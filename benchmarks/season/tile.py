@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 
 from benchmarks.season import layers, passes
 from benchmarks.season.probe import Clock, worker_facts
 from cbmcube.catalog import open_catalog, search
 from cbmcube.cluster import local_cluster
-from cbmcube.observations.season import plan
+from cbmcube.observations.season import Plan, plan
+from cbmcube.observations.season._blobs import windows_from_json
 from cbmcube.products import CARD_BS
 
 TILE = "32VNH"
@@ -79,8 +81,25 @@ def _run(store: Path, items: Any, parcels: gpd.GeoDataFrame, client: Any) -> dic
         "records": report.records,
         "units": report.done,
         "pixels": int(season.units["pixels"].sum()),
+        "decoded": _decoded(season),
         "bytes": sum(files),
     }
+
+
+def _decoded(season: Plan) -> int:
+    """Return the pixels of all blocks that the windows of units meet, as often as they do."""
+    tile, side = _tile(), layers.BLOCK
+    sizes = np.minimum(side, passes.PIXELS - np.arange(0, passes.PIXELS, side))
+    found = {}
+    for number, group in enumerate(season.facts["groups"]):
+        (window,) = windows_from_json(group).values()
+        column, row = ~tile.transform * (window.boundingbox.left, window.boundingbox.top)
+        met = [
+            sizes[int(first) // side : -(-int(first + count) // side)].sum()
+            for first, count in zip((row, column), window.shape, strict=True)
+        ]
+        found[number] = int(np.prod(met))
+    return int(season.units["group"].map(found).sum()) * len(season.recipe.bands)
 
 
 def _tile() -> passes.Tile:
