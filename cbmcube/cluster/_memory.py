@@ -14,8 +14,8 @@ def keep_freed_memory() -> None:
 
     GDAL frees the decoded blocks of a file when the file is closed, and needs as much for the
     next one. Dask's nannies tell workers to give everything back at once, and to take it anew
-    costs a third of the time of a read: the system hands out pages of 4 kB, each of them zeroed.
-    What is kept is no more than GDAL's cache may take, so the peak is the same.
+    costs nearly a third of the time of a read: the system hands out pages of 4 kB, each of them
+    zeroed. What is kept is no more than GDAL's cache may take, so the peak is the same.
     """
     switch = getattr(ctypes.CDLL(None), "mallopt", None)
     if switch is not None:

@@ -12,7 +12,8 @@ from cbmcube.series._cube import (
     statistic_names,
     valid_share,
 )
-from cbmcube.series._gaps import CAUSES, KINDS, gap_summary, gaps
+from cbmcube.series._gaps import CAUSES, gap_summary, gaps
+from cbmcube.series._looks import KINDS
 from cbmcube.series._outliers import Outlier, OutlierRule, outliers
 from cbmcube.series._smooth import Method, smooth
 from cbmcube.series._window import Moment, time_window, up_to

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube.exceptions import OptionError
+from cbmcube.series._blocks import by_parcel
 from cbmcube.series._cube import refuse_mixed_orbits, select_bands, select_statistics
 from cbmcube.series._window import Moment, up_to
 
@@ -116,17 +117,9 @@ def outliers(
     refuse_mixed_orbits(stats)
     rule = rule or OutlierRule()
     known = up_to(stats, as_of)
-    series = known[name].sel(statistic="mean", drop=True).transpose("time", "parcel")
+    series = known[name].sel(statistic="mean", drop=True)
     moments = known["time"].to_numpy().astype("datetime64[ns]")
-
-    def flag(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return _flags(values.astype("float64"), moments, rule)
-
-    if series.chunks is None:
-        result = series.copy(data=flag(series.to_numpy()))
-    else:
-        whole = series.chunk(time=-1)
-        result = whole.copy(data=whole.data.map_blocks(flag, dtype="uint8"))
+    result = by_parcel(series, lambda values: _flags(values, moments, rule), "uint8")
     result.attrs = {"long_name": f"outliers of {name}", "flags": str(dict(Outlier.__members__))}
     return result.rename("outlier")
 

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube.exceptions import OptionError
+from cbmcube.series._blocks import by_parcel
 from cbmcube.series._composite import composite
 from cbmcube.series._cube import (
     refuse_mixed_orbits,
@@ -33,7 +34,6 @@ CUTOFF, STEEPNESS = 0.05, 13
 """Waves per day that the Butterworth filter halves, and its order, as in the JRC's scripts."""
 MAX_DAYS = 30.0
 """Times between observations over which nothing is interpolated."""
-_TASK_DAYS = 2_000_000  # days of all parcels at work at once, some 100 bytes each
 _BUTTERWORTH_DAYS = 43  # what the ends are continued by is 42 days
 
 _Floats = NDArray[np.float64]
@@ -112,9 +112,11 @@ def smooth(
     distance = xr.Dataset()
     for name in names:
         series = daily[name].sel(statistic="mean", drop=True)
-        result[name] = _for_all(series, lambda values: work(Daily.of(values, max_days)))
+        result[name] = by_parcel(series, lambda values: work(Daily.of(values, max_days)), "float32")
         result[name].attrs = dict(stats[name].attrs)
-        distance[name] = _for_all(series, lambda values: Daily.of(values, max_days).distance())
+        distance[name] = by_parcel(
+            series, lambda values: Daily.of(values, max_days).distance(), "float32"
+        )
     result["dist_days"] = distance.to_dataarray("band")
     result["dist_days"].attrs = {"long_name": "days to the nearest observation", "units": "d"}
     return result
@@ -127,21 +129,6 @@ def _daily_means(stats: xr.Dataset, names: list[str], as_of: Moment | None) -> x
     few = stats.drop_vars(others).sel(statistic=wanted)
     weights: Literal["count"] | None = "count" if "count" in wanted else None
     return composite(few, "1D", weights=weights, by_orbit=False, as_of=as_of)
-
-
-def _for_all(series: xr.DataArray, work: Callable[[_Floats], _Floats]) -> xr.DataArray:
-    """Apply a function of (day, parcel) to parcels, lazily where they are lazy."""
-
-    def block(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return work(values.astype("float64")).astype("float32")
-
-    ordered = series.transpose("time", "parcel")
-    if ordered.chunks is None:
-        values, parts = ordered.to_numpy(), -(-ordered.size // _TASK_DAYS)
-        done = [block(some) for some in np.array_split(values, max(1, parts), axis=1)]
-        return ordered.copy(data=np.concatenate(done, axis=1))
-    whole = ordered.chunk(time=-1)
-    return whole.copy(data=whole.data.map_blocks(block, dtype="float32"))
 
 
 def _worker(method: str, penalty: float) -> Callable[[Daily], _Floats]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.series import _gaps as module
+from cbmcube.series import _looks as module
 from cbmcube.series import gap_summary, gaps, up_to
 from cbmcube.testing import vector_cube
 
@@ -183,7 +184,16 @@ def test_neither_blocks_nor_order_of_time_change_a_gap(pairs):
 
 def test_a_lazy_cube_gives_the_same_and_is_computed_once():
     eager, lazy = (vector_cube("CARD-2A", parcels=6, lazy=lazy) for lazy in (False, True))
-    pd.testing.assert_frame_equal(gaps(lazy, "NDVI", min_gap=8), gaps(eager, "NDVI", min_gap=8))
+    computed = []
+
+    def once(graph, keys, **options):
+        computed.append(keys)
+        return dask.get(graph, keys, **options)
+
+    with dask.config.set(scheduler=once):
+        found = gaps(lazy, "NDVI", min_gap=8)
+    pd.testing.assert_frame_equal(found, gaps(eager, "NDVI", min_gap=8))
+    assert len(computed) == 1
 
 
 def test_the_summary_adds_up():

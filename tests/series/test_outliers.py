@@ -121,10 +121,13 @@ def test_any_series_equals_the_plain_walk_in_any_order_and_at_any_time(pairs, sh
     assert later == [expected[k] for k in order]
 
 
-def test_lazy_gives_the_same(nothing_computes):
+def test_lazy_and_blocks_of_parcels_give_the_same(nothing_computes, monkeypatch):
     whole = outliers(vector_cube(parcels=6), "NDVI")
+    monkeypatch.setattr("cbmcube.series._blocks._TASK", 200)
+    xr.testing.assert_identical(outliers(vector_cube(parcels=6), "NDVI"), whole)
     with nothing_computes:
         lazy = outliers(vector_cube(parcels=6, lazy=True), "NDVI")
+    assert len(lazy.chunks[1]) > 1
     xr.testing.assert_identical(lazy.compute(), whole)
     assert whole.dtype == "uint8"
 
