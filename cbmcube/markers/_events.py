@@ -51,10 +51,15 @@ REASONS = (
     "GAP",
     "TOO_SHORT",
     "CLASS_POOR",
+    "CLASS_NONE",
     "NO_INPUT",
     "NOT_RELEVANT",
     "UNKNOWN_OFFSET",
+    "FLAT_REFERENCE",
+    "NO_REFERENCE",
 )
+NOT_EXECUTED = ("CLASS_NONE", "NO_INPUT", "NOT_RELEVANT")
+"""Reasons for which a marker does not run at all; with the others it runs and cannot tell."""
 CONFIDENCE_KINDS = ("p_value", "score_exp", "fused", "none")
 
 _CATEGORIES = {"status": STATUS, "reason": REASONS, "kind": CONFIDENCE_KINDS}

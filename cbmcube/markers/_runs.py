@@ -42,21 +42,6 @@ class Observed:
         """Whether an observation is its parcel's last."""
         return np.diff(self.parcel, append=self.parcels) != 0
 
-    def number(self) -> _Ints:
-        """Count the observations of each parcel."""
-        return np.bincount(self.parcel, minlength=self.parcels)
-
-    def longest_gap(self, begin: float, end: float) -> _Floats:
-        """Return each parcel's longest time without observation between two days."""
-        longest = np.full(self.parcels, end - begin)
-        if not len(self.day):
-            return longest
-        longest[self.parcel[self.first]] = 0.0
-        before = np.where(self.first, begin, np.roll(self.day, 1))
-        np.maximum.at(longest, self.parcel, self.day - before)
-        np.maximum.at(longest, self.parcel[self.last], end - self.day[self.last])
-        return longest
-
 
 @dataclass(frozen=True, slots=True)
 class Runs:
@@ -77,32 +62,22 @@ class Runs:
     value_main: _Floats
     value_end: _Floats
     n_obs: _Ints
-    gap_days: _Floats
-    """Days between start and end that lie in gaps."""
+
+    def where(self, keep: _Flags) -> Runs:
+        """Return some of the runs."""
+        return Runs(*(getattr(self, name)[keep] for name in self.__slots__))
 
 
-def find_runs(seen: Observed, level: float, *, below: bool, gap: float) -> Runs:
-    """Find all runs strictly below, or above, a level.
-
-    Parameters
-    ----------
-    gap
-        Time between neighbouring observations above which it is a gap, in days.
-    """
+def find_runs(seen: Observed, level: float, *, below: bool) -> Runs:
+    """Find all runs strictly below, or above, a level."""
     inside = seen.value < level if below else seen.value > level
     starts = inside & (seen.first | ~np.roll(inside, 1))
     ends = inside & (seen.last | ~np.roll(inside, -1))
     i, e = np.flatnonzero(starts), np.flatnonzero(ends)
     fresh, still = seen.first[i], seen.last[e]
     previous, following = np.where(fresh, i, i - 1), np.where(still, e, e + 1)
-    entry, share_in = _crossing(seen, previous, i, level)
-    leave, share_out = _crossing(seen, e, following, level)
-    lost = np.where(seen.first, 0.0, seen.day - np.roll(seen.day, 1))
-    lost = np.where(lost > gap, lost, 0.0)
-    before = np.cumsum(lost)
-    inner = before[e] - before[i]
-    outer = np.where(fresh, 0.0, (1 - share_in) * lost[i])
-    outer += np.where(still, 0.0, share_out * lost[following])
+    entry = _crossing(seen, previous, i, level)
+    leave = _crossing(seen, e, following, level)
     peak = _extreme(seen, inside, starts, below=below)
     return Runs(
         parcel=seen.parcel[i],
@@ -115,18 +90,17 @@ def find_runs(seen: Observed, level: float, *, below: bool, gap: float) -> Runs:
         value_main=seen.value[peak],
         value_end=np.where(still, seen.value[e], level),
         n_obs=e - i + 1,
-        gap_days=inner + outer,
     )
 
 
-def _crossing(seen: Observed, left: _Ints, right: _Ints, level: float) -> tuple[_Floats, _Floats]:
-    """Return when the line between two observations meets the level, and at which share of it.
+def _crossing(seen: Observed, left: _Ints, right: _Ints, level: float) -> _Floats:
+    """Return when the line between two observations meets the level.
 
     Where both are one observation, that is its own time.
     """
     rise = seen.value[right] - seen.value[left]
     share = np.divide(level - seen.value[left], rise, out=np.zeros(len(rise)), where=rise != 0)
-    return seen.day[left] + share * (seen.day[right] - seen.day[left]), share
+    return np.asarray(seen.day[left] + share * (seen.day[right] - seen.day[left]))
 
 
 def _extreme(seen: Observed, inside: _Flags, starts: _Flags, *, below: bool) -> _Ints:

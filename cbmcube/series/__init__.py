@@ -16,7 +16,7 @@ from cbmcube.series._gaps import CAUSES, gap_summary, gaps
 from cbmcube.series._looks import KINDS
 from cbmcube.series._outliers import Outlier, OutlierRule, outliers
 from cbmcube.series._smooth import Method, smooth
-from cbmcube.series._window import Moment, time_window, up_to
+from cbmcube.series._window import Moment, moment, time_window, up_to
 
 __all__ = [
     "CAUSES",
@@ -31,6 +31,7 @@ __all__ = [
     "gap_summary",
     "gaps",
     "is_radar",
+    "moment",
     "orbit_table",
     "outliers",
     "refuse_mixed_orbits",
