@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,12 @@ class Found:
     """(parcel): longest time without one, in days."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """(parcel): columns of the event table that rows without event have, too."""
+
+    def because(self, parcels: NDArray[np.bool_], reason: str) -> Found:
+        """Say of some parcels, as far as nothing graver is said, why they cannot be judged."""
+        mild = np.isin(self.reason, [-1, reason_code("GAP")])
+        code = np.where(parcels & mild, np.int8(reason_code(reason)), self.reason)
+        return replace(self, reason=code)
 
 
 def usual_reasons(

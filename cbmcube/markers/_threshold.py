@@ -125,7 +125,7 @@ def threshold_runs(
     look = Look(rule.variable, rule.statistic, rule.min_share)
     return find_events(
         {"signal": View(stats, look)},
-        partial(_detect, rule=rule),
+        partial(detect_runs, rule=rule),
         marker=Marker(rule.marker, _VERSION, rule),
         window=window,
         as_of=as_of,
@@ -133,7 +133,8 @@ def threshold_runs(
     )
 
 
-def _detect(signals: Signals, rule: ThresholdRule) -> Found:
+def detect_runs(signals: Signals, rule: ThresholdRule) -> Found:
+    """Find the runs of the signal called ``signal``."""
     signal = signals["signal"]
     seen = Observed.of(signal.value, signal.day)
     runs = find_runs(seen, rule.level, below=rule.side == "below")

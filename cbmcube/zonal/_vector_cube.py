@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from cbmcube.zonal._node import Node
 from cbmcube.zonal._statistics import StatisticsPlan
 from cbmcube.zonal._tasks import Layout
 
+_GRADE = re.compile(r"class_[\d.]+m")
+_GRADED = {"long_name": "monitorability, by the whole pixels that the parcel holds"}
 _COUNTED = {
     "n_valid": "pixels with a valid value",
     "n_failed": "pixels that could not be read",
@@ -69,7 +72,7 @@ def vector_cube(
 
 
 def with_parcels(cube: xr.Dataset, parcels: gpd.GeoDataFrame) -> xr.Dataset:
-    """Add parcel ids, geometries with their CRS, and crop and area where they are known."""
+    """Add parcel ids, geometries with their CRS, and what is known of crop, area and class."""
     coords: dict[str, Any] = {
         "parcel": _labels(parcels.index),
         "geometry": ("parcel", plain_geometries(parcels)),
@@ -78,6 +81,8 @@ def with_parcels(cube: xr.Dataset, parcels: gpd.GeoDataFrame) -> xr.Dataset:
         coords["crop"] = ("parcel", _labels(parcels["crop"].astype("object").fillna("")))
     if "area_m2" in parcels:
         coords["area_m2"] = ("parcel", parcels["area_m2"].to_numpy(dtype=float), {"units": "m2"})
+    for name in (str(column) for column in parcels if _GRADE.fullmatch(str(column))):
+        coords[name] = ("parcel", _labels(parcels[name].astype("object").fillna("")), _GRADED)
     named = cube.assign_coords(coords)
     named["parcel"].attrs["long_name"] = "parcel"
     return named.set_xindex("geometry", xvec.GeometryIndex, crs=parcels.crs)

@@ -48,6 +48,7 @@ def put_parcels(store: Store, parcels: gpd.GeoDataFrame, group: Group | None = N
     """Keep parcels as given and, for a group, as they lie on its grid."""
     kept = parcels if group is None else parcels.iloc[group.members]
     columns = [c for c in ("buffer_m", "crop", "area_m2") if c in kept]
+    columns += [name for name in kept if str(name).startswith("class_")]
     frame = gpd.GeoDataFrame(
         {name: kept[name] for name in columns},
         index=kept.index,
