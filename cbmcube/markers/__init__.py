@@ -1,19 +1,29 @@
 """Markers of farming activity, and the table they are reported in."""
 
+from cbmcube.markers._catch_crop import CATCH_CROP_PRESETS, catch_crop
+from cbmcube.markers._catch_crop_weeks import CatchCropRule
 from cbmcube.markers._class_runs import ClassRunRule, class_runs
 from cbmcube.markers._events import EVENT_COLUMNS, check_events, empty_events, make_events
+from cbmcube.markers._harvest import HARVEST_PRESETS, harvest
+from cbmcube.markers._harvest_weeks import HarvestRule
 from cbmcube.markers._threshold import ThresholdRule, threshold_runs
 from cbmcube.markers._triangle import TRIANGLE_PRESETS, TriangleRule, triangles
 
 __all__ = [
+    "CATCH_CROP_PRESETS",
     "EVENT_COLUMNS",
+    "HARVEST_PRESETS",
     "TRIANGLE_PRESETS",
+    "CatchCropRule",
     "ClassRunRule",
+    "HarvestRule",
     "ThresholdRule",
     "TriangleRule",
+    "catch_crop",
     "check_events",
     "class_runs",
     "empty_events",
+    "harvest",
     "make_events",
     "threshold_runs",
     "triangles",

@@ -65,6 +65,8 @@ class Found:
     """(parcel): longest time without one, in days."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """(parcel): columns of the event table that rows without event have, too."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """(parcel): columns that are added behind those of the event table."""
 
     def because(self, parcels: NDArray[np.bool_], reason: str) -> Found:
         """Say of some parcels, as far as nothing graver is said, why they cannot be judged."""
@@ -166,12 +168,16 @@ def find_events(
         "marker_version": marker.version,
         "params_id": marker.rule.params_id,
     }
-    return make_events(
+    events = make_events(
         {name: column.to_numpy() for name, column in table.items()}
         | {name: np.full(len(table), value) for name, value in constant.items()}
         | {"sources": [sources] * len(table)}
         | {"parcel": first.indexes["parcel"].to_numpy()[number]}
     )
+    notes = pd.concat([pd.DataFrame(dict(one.notes)) for one in found], ignore_index=True)
+    if notes.empty:
+        return events
+    return events.join(notes.set_index(first.indexes["parcel"]), on="parcel")
 
 
 def _window(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ from cbmcube.series import (
     valid_share,
 )
 
+_ORBIT = ("relative_orbit", "orbit_state", "baseline_days")
 DAY = np.timedelta64(1, "D")
 
 _Floats = NDArray[np.float64]
@@ -39,6 +42,10 @@ class Look:
     """Observations with fewer valid pixels are left out, where the cube counts them."""
     classes: str = "class_10m"
     """Coordinate of `parcel` with the monitorability of `prepare_parcels`, where there is one."""
+    about: tuple[str, ...] = ()
+    """Other coordinates of `parcel` that the detector asks for."""
+    mixed_orbits: bool = False
+    """Whether the detector keeps the orbits of radar apart itself."""
 
     def select(self, stats: xr.Dataset, times: NDArray[np.intp]) -> xr.Dataset:
         """Return what is needed of some acquisitions, with few coordinates; still lazy."""
@@ -47,7 +54,7 @@ class Look:
         if "band" in chosen.dims:
             chosen = chosen.sel(band=[b for b in chosen["band"].to_numpy() if b == self.variable])
         chosen[self.variable] = chosen[self.variable].sel(statistic=self.statistic, drop=True)
-        kept = {"time", "parcel", "reference_time", "band", self.classes}
+        kept = {"time", "parcel", "reference_time", "band", self.classes, *self.about, *_ORBIT}
         return chosen.drop_vars([name for name in chosen.coords if name not in kept])
 
     def signal(self, part: xr.Dataset, begin: np.datetime64, end: np.datetime64) -> Signal:
@@ -73,6 +80,8 @@ class Look:
             seen=seen,
             grade=grade,
             reference=(part["reference_time"].to_numpy() - begin) / DAY if pairs else None,
+            orbit=_orbit_numbers(part),
+            about={name: part[name].to_numpy() for name in self.about},
         )
 
 
@@ -87,15 +96,16 @@ class View:
         """Refuse a cube without the band or statistic, and mixed orbits of radar."""
         select_bands(self.stats, self.look.variable)
         select_statistics(self.stats, self.look.statistic)
-        refuse_mixed_orbits(self.stats)
+        if not self.look.mixed_orbits:
+            refuse_mixed_orbits(self.stats)
 
     @property
     def source(self) -> str:
         """Name of the sensor, and of the orbit for radar, as event tables give it."""
         if is_radar(self.stats):
             orbits = orbit_table(self.stats)
-            known = "relative_orbit" in orbits and len(orbits)
-            return f"S1:{orbits['relative_orbit'].iloc[0]}" if known else "S1"
+            known = orbits.get("relative_orbit", pd.Series(dtype="int64")).unique()
+            return f"S1:{known[0]}" if len(known) == 1 else "S1"
         product = self.stats.attrs.get("product", "")
         return "S2" if product == "CARD-2A" else str(product)
 
@@ -131,6 +141,10 @@ class Signal:
     """(parcel): monitorability such as ``GOOD``, empty where it is not known."""
     reference: _Floats | None = None
     """(time): for pairs of images, the day of the earlier one."""
+    orbit: NDArray[np.int64] | None = None
+    """(time): number of the orbit (and baseline) in this series; ``None`` if nothing is stated."""
+    about: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """(parcel): what else the look asked for."""
 
     @property
     def parcels(self) -> int:
@@ -145,6 +159,13 @@ class Signal:
     def number(self) -> NDArray[np.int64]:
         """Count the valid observations of each parcel."""
         return self.valid.sum(axis=0)
+
+
+def _orbit_numbers(part: xr.Dataset) -> NDArray[np.int64] | None:
+    table = orbit_table(part)
+    if not len(table.columns):
+        return None
+    return np.asarray(table.groupby([*table.columns], dropna=False).ngroup(), np.int64)
 
 
 def by_orbit(stats: xr.Dataset) -> list[xr.Dataset]:
