@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -95,6 +96,7 @@ def add_indices(
     ['B11', 'SCL', 'observed', 'NDMI']
     """
     chosen = choose_indices(indices, of_means=False)
+    _require_size(resolution)
     if isinstance(cubes, xr.Dataset):
         nodes = {"/": cubes.copy()}
     else:
@@ -107,6 +109,16 @@ def add_indices(
     if isinstance(cubes, xr.Dataset):
         return nodes["/"]
     return xr.DataTree.from_dict(nodes, name=cubes.name)
+
+
+def _require_size(resolution: float | None) -> None:
+    if resolution is not None and not (math.isfinite(resolution) and resolution > 0):
+        raise OptionError(
+            "resolution must be a pixel size in units of the CRS",
+            given=resolution,
+            allowed="a positive number",
+            hint="pass resolution=20 for the grid with pixels of 20 m",
+        )
 
 
 def _with_index(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import dask.array as da
 import numpy as np
 import odc.geo.xr  # noqa: F401  # registers the .odc accessor
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from cbmcube.cube import covering_blocks
 from cbmcube.exceptions import GridMismatchError, OptionError, UnknownBandError
@@ -55,15 +55,17 @@ def find_grids(nodes: Nodes, index: Index, resolution: float | None) -> list[str
 
 def gather_blocks(nodes: Nodes, path: str, index: Index) -> tuple[xr.DataArray, Blocks]:
     """Return a raster of a node, and the bands of an index in blocks that match its own."""
-    like = _like(nodes[path], index)
+    own = [band for band in index.bands if band in nodes[path]]
+    like = _raster(nodes[path], own[0]) if own else _blocked(nodes[path][_timed(nodes[path])[0]])
     blocks: Blocks = []
     for band in index.bands:
-        if band in nodes[path]:
-            array = _raster(nodes[path], band).transpose(*like.dims)
-            data, factors = array.data.rechunk(like.chunks), (1, 1)
+        if band in own:
+            array = _raster(nodes[path], band)
+            if {*array.dims} != {*like.dims}:
+                raise _unlike(band, array, like)
+            data, factors = array.transpose(*like.dims).data.rechunk(like.chunks), (1, 1)
         else:
-            data, factors = _from_finer(nodes, path, band, like)
-            array = next(node[band] for node in nodes.values() if band in node)
+            array, data, factors = _from_finer(nodes, path, band, like)
         blocks.append((data, Input(band, _nodata(array), factors)))
     return like, blocks
 
@@ -73,8 +75,13 @@ def _systems(nodes: Nodes) -> dict[str, list[str]]:
     systems: dict[str, list[str]] = {}
     for path, node in nodes.items():
         if node.data_vars:
-            systems.setdefault(str(node.odc.crs), []).append(path)
+            systems.setdefault(_system(node), []).append(path)
     return systems
+
+
+def _system(node: xr.Dataset) -> str:
+    crs = node.odc.crs
+    return f"EPSG:{crs.epsg}" if crs is not None and crs.epsg else str(crs)
 
 
 def _hosts(nodes: Nodes, index: Index, resolution: float | None) -> list[str]:
@@ -85,7 +92,11 @@ def _hosts(nodes: Nodes, index: Index, resolution: float | None) -> list[str]:
     if resolution is None:
         holding = [path for path in nodes if any(band in nodes[path] for band in index.bands)]
     else:
-        holding = [path for path in nodes if abs(sizes[path] / resolution - 1) < SAME]
+        holding = [
+            path
+            for path in nodes
+            if abs(sizes[path] / resolution - 1) < SAME and _timed(nodes[path])
+        ]
     hosts = [
         path
         for path in holding
@@ -113,26 +124,25 @@ def _finer(nodes: Nodes, sizes: Mapping[str, float], path: str, band: str) -> li
 
 def _from_finer(
     nodes: Nodes, path: str, band: str, like: xr.DataArray
-) -> tuple[da.Array, tuple[int, int]]:
-    """Return the blocks of a band from the finer grid that nests in that of `like`."""
-    crs = nodes[path].odc.crs
-    near = {key: node for key, node in nodes.items() if node.data_vars and node.odc.crs == crs}
+) -> tuple[xr.DataArray, da.Array, tuple[int, int]]:
+    """Return a band of the finer grid that nests in that of `like`, its blocks, and how."""
+    near = {key: nodes[key] for key in _systems(nodes)[_system(nodes[path])]}
     sizes = {key: _pixel_size(node) for key, node in near.items()}
     refused: list[GridMismatchError] = []
     for other in _finer(near, sizes, path, band):
+        array = _raster(near[other], band)
+        if array.dims != like.dims or array.dims != ("time", "y", "x"):
+            raise _unlike(band, array, like)
         try:
-            return covering_blocks(_raster(near[other], band).transpose("time", "y", "x"), like)
+            return array, *covering_blocks(array, like)
         except GridMismatchError as error:
             refused.append(error)
     raise refused[0]
 
 
-def _like(node: xr.Dataset, index: Index) -> xr.DataArray:
-    """Return a raster of the node in blocks: a band of the index, else any."""
-    own = [band for band in index.bands if band in node]
-    others = [str(name) for name, array in node.data_vars.items() if {"y", "x"} <= {*array.dims}]
-    array = _raster(node, own[0]) if own else node[others[0]].transpose("time", "y", "x")
-    return array if array.chunks else array.chunk({"time": 1} if "time" in array.dims else {})
+def _timed(node: xr.Dataset) -> list[str]:
+    dims = ("time", "y", "x")
+    return [str(name) for name, array in node.data_vars.items() if array.dims == dims]
 
 
 def _raster(node: xr.Dataset, band: str) -> xr.DataArray:
@@ -151,7 +161,20 @@ def _raster(node: xr.Dataset, band: str) -> xr.DataArray:
             allowed="bands of measured numbers",
             hint="take the shares <class band>_fraction after the reduction",
         )
+    return _blocked(array)
+
+
+def _blocked(array: xr.DataArray) -> xr.DataArray:
     return array if array.chunks else array.chunk({"time": 1} if "time" in array.dims else {})
+
+
+def _unlike(band: str, array: xr.DataArray, like: xr.DataArray) -> GridMismatchError:
+    return GridMismatchError(
+        f"{band} and {like.name} do not have the same dimensions",
+        given=f"{array.dims} and {like.dims}",
+        allowed="(time, y, x) on each grid",
+        hint="expand or transpose the band before it meets the others",
+    )
 
 
 def _nodata(array: xr.DataArray) -> float:
@@ -164,8 +187,8 @@ def _nodata(array: xr.DataArray) -> float:
 
 
 def _pixel_size(node: xr.Dataset) -> float:
-    geobox: Any = node.odc.geobox
-    if geobox is None:
+    geobox = node.odc.geobox
+    if not isinstance(geobox, GeoBox):
         raise GridMismatchError(
             "a cube of the tree carries no regular grid with a CRS",
             given=", ".join(map(str, node.data_vars)),
@@ -186,7 +209,7 @@ def _describe(nodes: Nodes, index: Index) -> list[str]:
 def _lacking(nodes: Nodes, index: Index, held: set[str], paths: list[str]) -> UnknownBandError:
     missing = [band for band in index.bands if band not in held]
     present = dict.fromkeys(str(name) for path in paths for name in nodes[path].data_vars)
-    where = f" in {nodes[paths[0]].odc.crs}" if held and len(paths) < len(nodes) else ""
+    where = f" in {_system(nodes[paths[0]])}" if held and len(_systems(nodes)) > 1 else ""
     return UnknownBandError(
         f"{index.name} needs bands that the cube does not hold{where}",
         given=", ".join(missing),

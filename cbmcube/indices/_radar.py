@@ -105,30 +105,36 @@ def _require(stats: xr.Dataset, index: Index) -> None:
 
 
 def _with_index(stats: xr.Dataset, index: Index) -> xr.Dataset:
+    # Variables instead of arrays: aligning coordinates could compute lazy ones.
     names = [str(name) for name in stats["statistic"].values]
     mean, count = names.index("mean"), names.index("count") if "count" in names else None
-    bands = [stats[name].transpose(*_DIMS) for name in index.bands]
+    bands = [stats[name].variable.transpose(*_DIMS) for name in index.bands]
     table = xr.apply_ufunc(
         _index_of_means,
         *(band.chunk({"statistic": -1}) if band.chunks else band for band in bands),
         kwargs={"index": index, "mean": mean, "count": count},
         dask="parallelized",
         output_dtypes=[np.float32],
-        keep_attrs=False,
     )
     table.attrs = index.attributes()
-    fresh: dict[Hashable, xr.DataArray] = {}
-    for name, array in stats.data_vars.items():
-        if "band" in array.dims:
-            fresh[name] = _with_band(array, index, table.isel(statistic=mean, drop=True))
+    known = table.isel(statistic=mean).notnull()
+    fresh = {
+        name: _with_band(array, index, known)
+        for name, array in stats.data_vars.items()
+        if "band" in array.dims
+    }
     if not fresh:
         return stats.assign({index.name: table})
     # Taken off together: the coordinate of the bands grows with all that lies along it.
     rest = stats.drop_dims("band").assign({index.name: table})
     grown = xr.Dataset(
-        {name: fresh[name] if name in fresh else rest[name] for name in _order(stats, index)}
+        {
+            name: fresh[name] if name in fresh else rest[name].variable
+            for name in _order(stats, index)
+        }
     )
-    return grown.assign_coords(rest.coords).assign_attrs(stats.attrs)
+    names = [*map(str, stats["band"].values), index.name]
+    return grown.assign_coords(rest.coords).assign_coords(band=names).assign_attrs(stats.attrs)
 
 
 def _order(stats: xr.Dataset, index: Index) -> list[Hashable]:
@@ -163,15 +169,16 @@ def _index_of_means(
     return out
 
 
-def _with_band(array: xr.DataArray, index: Index, value: xr.DataArray) -> xr.DataArray:
-    """Return what lies along `band` with one more entry."""
-    parts = [array.sel(band=name, drop=True) for name in index.bands]
+def _with_band(array: xr.DataArray, index: Index, known: xr.Variable) -> xr.Variable:
+    """Return what lies along `band` with one more entry, the last."""
+    bare = xr.DataArray(array.variable)
+    labels = [str(name) for name in array["band"].values]
+    parts = [bare.isel(band=labels.index(name)) for name in index.bands]
     one = np.maximum if array.name == "n_failed" else np.minimum
     own = parts[0]
     for part in parts[1:]:
         own = xr.apply_ufunc(one, own, part, dask="allowed")
     if array.name == "n_valid":
-        own = own.where(value.notnull(), 0).astype(array.dtype)
-    own = own.expand_dims(band=[index.name]).transpose(*array.dims)
-    grown = xr.concat([array, own], "band", coords="minimal", compat="override")
-    return grown.astype(array.dtype).assign_attrs(array.attrs)
+        own = own.where(xr.DataArray(known), 0)
+    grown = xr.concat([bare, own.astype(array.dtype)], "band").transpose(*array.dims)
+    return grown.assign_attrs(array.attrs).variable
