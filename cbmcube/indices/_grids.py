@@ -81,7 +81,9 @@ def _systems(nodes: Nodes) -> dict[str, list[str]]:
 
 def _system(node: xr.Dataset) -> str:
     crs = node.odc.crs
-    return f"EPSG:{crs.epsg}" if crs is not None and crs.epsg else str(crs)
+    if crs is None:
+        return "no CRS"
+    return f"EPSG:{crs.epsg}" if crs.epsg else str(crs)
 
 
 def _hosts(nodes: Nodes, index: Index, resolution: float | None) -> list[str]:

@@ -67,9 +67,9 @@ def test_the_number_for_no_data_is_found_where_the_reduction_finds_it():
 
 
 def test_a_tree_without_coordinates_cannot_tell_which_is_coarser():
-    bare = ones("B08").drop_vars(["x", "y", "spatial_ref"])
+    bare = {name: ones(name).drop_vars(["x", "y", "spatial_ref"]) for name in ("B08", "B11")}
     with pytest.raises(GridMismatchError, match="no regular grid"):
-        find_grids({"/a": bare, "/b": ones("B11").drop_vars("spatial_ref")}, INDICES["NDMI"], None)
+        find_grids(bare, INDICES["NDMI"], None)
 
 
 def test_grids_without_time_do_not_meet():
