@@ -15,6 +15,7 @@ __all__ = [
     "DamagedStoreWarning",
     "FilteredOutWarning",
     "IgnoredOffsetWarning",
+    "IndexNameWarning",
     "OutsideParcelsWarning",
     "PossiblyTruncatedWarning",
     "RefusedItemWarning",
@@ -89,6 +90,10 @@ class SingleWriterWarning(CbmcubeWarning):
 
 class UnfinishedSeasonWarning(CbmcubeWarning):
     """Results were read of which some are not computed yet."""
+
+
+class IndexNameWarning(CbmcubeWarning):
+    """An index of a catalogue has a name that means something else elsewhere."""
 
 
 @contextmanager

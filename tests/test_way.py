@@ -16,7 +16,7 @@ from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 
 import cbmcube as cbm
-from cbmcube.demo import add_ndvi
+from cbmcube.indices import add_indices
 
 ORACLE = {"count": "count", "mean": "mean", "std": "stdev", "min": "min", "max": "max"}
 OPTICAL, RADAR = ["B02", "B03", "B04", "B08", "B11"], ["VV", "VH"]
@@ -223,7 +223,7 @@ def test_nothing_is_computed_on_the_way(country, parcels, nothing_computes):
         items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_2A, aoi=parcels)
         cubes = cbm.load_native(items, cbm.CARD_2A, bands=["B04", "B08", "SCL"])
         cubes = cbm.mask(cubes, cbm.CARD_2A)
-        stats = cbm.reduce_parcels(cubes.map_over_datasets(add_ndvi), parcels)
+        stats = cbm.reduce_parcels(add_indices(cubes, "NDVI"), parcels)
     assert all(variable.chunks for variable in stats.data_vars.values())
     assert "NDVI" in stats
 

@@ -7,12 +7,15 @@ from cbmcube.cube._explanation import Explanation, GridExplanation
 from cbmcube.cube._failure import failure_kind, without_secrets
 from cbmcube.cube._load import load, load_native
 from cbmcube.cube._mask import mask
+from cbmcube.cube._nest import covering_blocks
 from cbmcube.cube._order import OnError, Verify
 from cbmcube.cube._resample import source_bounds
 from cbmcube.cube._sources import CubeGrid
+from cbmcube.cube._unread import FAILED
 from cbmcube.cube._window import find_grids, load_window, overlap, source_extent
 
 __all__ = [
+    "FAILED",
     "Classification",
     "CubeGrid",
     "Explanation",
@@ -20,6 +23,7 @@ __all__ = [
     "OnError",
     "Verify",
     "classify",
+    "covering_blocks",
     "explain",
     "failure_kind",
     "find_grids",

@@ -1,4 +1,4 @@
-"""A coarse raster seen on a finer grid that nests in it, block by block."""
+"""Grids that nest: a coarse raster seen on a finer grid, or a finer one on a coarse grid."""
 
 from __future__ import annotations
 
@@ -26,13 +26,7 @@ def nested_blocks(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[da.Array, t
         If the grids do not nest, the coarse one does not cover the fine one, a chunk
         of `fine` cuts a coarse pixel, or the times differ.
     """
-    if not np.array_equal(coarse.time.values, fine.time.values):
-        raise GridMismatchError(
-            f"{coarse.name} and {fine.name} hold different acquisitions",
-            given=f"{coarse.sizes['time']} and {fine.sizes['time']} time steps",
-            allowed="the same time steps",
-            hint="select the same times in every node of the tree",
-        )
+    _require_same_times(coarse, fine)
     factors, starts = _nesting(coarse, fine)
     chunks = fine.chunks or tuple((size,) for size in fine.shape)
     windows, sizes = [], []
@@ -52,8 +46,50 @@ def repeat_pixels(block: NDArray[np.integer], factors: tuple[int, int]) -> NDArr
     return block
 
 
-def _nesting(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return, for y and x, fine pixels per coarse pixel and the first coarse pixel."""
+def covering_blocks(fine: xr.DataArray, coarse: xr.DataArray) -> tuple[da.Array, tuple[int, int]]:
+    """Return `fine` in blocks that cover those of `coarse`, and fine pixels per coarse pixel.
+
+    The counterpart of `nested_blocks`: a block of ``(time, y, x)`` holds, for each pixel of
+    the block of `coarse`, the whole finer pixels that it covers.
+
+    Raises
+    ------
+    GridMismatchError
+        If the grids do not nest, the finer one does not cover the coarse one, or the times
+        differ.
+    """
+    _require_same_times(coarse, fine)
+    factors, shift = _ratios(coarse, fine)
+    starts = tuple(-moved * factor for moved, factor in zip(shift, factors, strict=True))
+    firsts = tuple(map(round, starts))
+    if not np.allclose(starts, firsts, atol=1e-3):
+        raise _mismatch(coarse, fine, f"shift {shift} pixels")
+    chunks = coarse.chunks or tuple((size,) for size in coarse.shape)
+    windows, sizes = [], []
+    for factor, first, parts, size in zip(factors, firsts, chunks[1:], fine.shape[1:], strict=True):
+        last = first + sum(parts) * factor
+        if first < 0 or last > size:
+            raise _mismatch(coarse, fine, "the finer grid does not cover the coarser one")
+        windows.append(slice(first, last))
+        sizes.append(tuple(part * factor for part in parts))
+    data = fine.data if fine.chunks else da.from_array(fine.data, chunks=-1)
+    return data[:, windows[0], windows[1]].rechunk((chunks[0], *sizes)), factors
+
+
+def _require_same_times(coarse: xr.DataArray, fine: xr.DataArray) -> None:
+    if not np.array_equal(coarse.time.values, fine.time.values):
+        raise GridMismatchError(
+            f"{coarse.name} and {fine.name} hold different acquisitions",
+            given=f"{coarse.sizes['time']} and {fine.sizes['time']} time steps",
+            allowed="the same time steps",
+            hint="select the same times in every node of the tree",
+        )
+
+
+def _ratios(
+    coarse: xr.DataArray, fine: xr.DataArray
+) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Return, for y and x, fine pixels per coarse pixel and where the fine grid starts."""
     outer, inner = _geobox(coarse), _geobox(fine)
     if outer.crs != inner.crs:
         raise _mismatch(coarse, fine, f"CRS {outer.crs} and {inner.crs}")
@@ -62,20 +98,26 @@ def _nesting(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[tuple[int, int],
         (inner.affine.f - outer.affine.f) / outer.affine.e,
         (inner.affine.c - outer.affine.c) / outer.affine.a,
     )
-    factors, starts = tuple(map(round, ratio)), tuple(map(round, shift))
-    if not np.allclose(ratio, factors, atol=1e-6) or not np.allclose(shift, starts, atol=1e-3):
+    factors = (round(ratio[0]), round(ratio[1]))
+    if min(factors) < 1 or not np.allclose(ratio, factors, atol=1e-6):
         raise _mismatch(coarse, fine, f"pixel ratio {ratio}, shift {shift} pixels")
+    return factors, shift
+
+
+def _nesting(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return, for y and x, fine pixels per coarse pixel and the first coarse pixel."""
+    factors, shift = _ratios(coarse, fine)
+    starts = (round(shift[0]), round(shift[1]))
+    if not np.allclose(shift, starts, atol=1e-3):
+        raise _mismatch(coarse, fine, f"shift {shift} pixels")
     ends = [
         start + -(-size // factor)
-        for start, size, factor in zip(starts, inner.shape, factors, strict=True)
+        for start, size, factor in zip(starts, _geobox(fine).shape, factors, strict=True)
     ]
-    if (
-        min(factors) < 1
-        or min(starts) < 0
-        or any(e > s for e, s in zip(ends, outer.shape, strict=True))
-    ):
+    within = all(e <= s for e, s in zip(ends, _geobox(coarse).shape, strict=True))
+    if min(starts) < 0 or not within:
         raise _mismatch(coarse, fine, "the coarser grid does not cover the finer one")
-    return (factors[0], factors[1]), (starts[0], starts[1])
+    return factors, starts
 
 
 def _geobox(array: xr.DataArray) -> GeoBox:

@@ -2,6 +2,6 @@
 
 from cbmcube.demo._command import run_demo
 from cbmcube.demo._country import Country, make_country, open_country
-from cbmcube.demo._job import ProductRun, add_ndvi
+from cbmcube.demo._job import ProductRun
 
-__all__ = ["Country", "ProductRun", "add_ndvi", "make_country", "open_country", "run_demo"]
+__all__ = ["Country", "ProductRun", "make_country", "open_country", "run_demo"]

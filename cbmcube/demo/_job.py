@@ -16,6 +16,7 @@ import xarray as xr
 from cbmcube.catalog import SearchReport, freeze, open_catalog, report, search
 from cbmcube.cube import load_native, mask
 from cbmcube.demo._country import Country
+from cbmcube.indices import add_indices
 from cbmcube.observations import to_observations, write_observations, write_vector_cube
 from cbmcube.parcels import prepare_parcels, read_parcels
 from cbmcube.plotting import profile
@@ -29,6 +30,9 @@ BANDS: dict[str, list[str]] = {
     "CARD-COH6": ["VV", "VH"],
 }
 """Bands that the job reads."""
+
+INDICES = {"CARD-2A": ["NDVI"]}
+"""Indices that the job adds, pixel by pixel, before it reduces."""
 
 FILTERS = {
     "CARD-2A": "platform LIKE 'sentinel-2%' AND sat:relative_orbit = 22",
@@ -65,14 +69,6 @@ def demo_parcels(country: Country) -> gpd.GeoDataFrame:
         return prepare_parcels(declared)
 
 
-def add_ndvi(cube: xr.Dataset) -> xr.Dataset:
-    """Add NDVI, pixel by pixel, where red and near infrared lie on one grid."""
-    if not {"B04", "B08"} <= set(cube.data_vars):
-        return cube
-    ndvi = (cube["B08"] - cube["B04"]) / (cube["B08"] + cube["B04"])
-    return cube.assign(NDVI=ndvi.assign_attrs(long_name="NDVI", units="1"))
-
-
 def run_product(
     country: Country,
     product: Product,
@@ -94,7 +90,9 @@ def run_product(
         filter=FILTERS[product.name],
     )
     cubes = mask(load_native(items, product, bands=BANDS[product.name]), product)
-    stats = watch(reduce_parcels(cubes.map_over_datasets(add_ndvi), parcels))
+    if product.name in INDICES:
+        cubes = add_indices(cubes, INDICES[product.name])
+    stats = watch(reduce_parcels(cubes, parcels))
     table = to_observations(stats)
     files = (
         freeze(items, out / f"{product.name}.items.parquet"),

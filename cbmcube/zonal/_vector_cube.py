@@ -113,9 +113,10 @@ def _labels(values: Any) -> NDArray[Any]:
 
 
 def _band_attrs(band: str, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Return units and name of a band, from the first grid that holds it."""
+    """Return what a band is, from the first grid that holds it."""
     for node in nodes:
         if band in node.cube:
             known = node.cube[band].attrs
-            return {name: known[name] for name in ("long_name", "units") if name in known}
+            told = ("long_name", "units", "formula", "source")
+            return {name: known[name] for name in told if name in known}
     return {}
