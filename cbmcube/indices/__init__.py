@@ -1,6 +1,12 @@
 """Indices: over pixels before the reduction, and of radar over parcel means after it."""
 
 from cbmcube.indices._add import add_indices
+from cbmcube.indices._bare_soil import (
+    BARE_SOIL_FEATURES,
+    BareSoilModel,
+    BareSoilRule,
+    add_bare_soil,
+)
 from cbmcube.indices._catalogue import from_spyndex
 from cbmcube.indices._count import count_bad
 from cbmcube.indices._index import Index
@@ -8,8 +14,12 @@ from cbmcube.indices._radar import radar_indices
 from cbmcube.indices._table import INDICES, list_indices
 
 __all__ = [
+    "BARE_SOIL_FEATURES",
     "INDICES",
+    "BareSoilModel",
+    "BareSoilRule",
     "Index",
+    "add_bare_soil",
     "add_indices",
     "count_bad",
     "from_spyndex",

@@ -6,6 +6,7 @@ from cbmcube.markers._class_runs import ClassRunRule, class_runs
 from cbmcube.markers._events import EVENT_COLUMNS, check_events, empty_events, make_events
 from cbmcube.markers._harvest import HARVEST_PRESETS, harvest
 from cbmcube.markers._harvest_weeks import HarvestRule
+from cbmcube.markers._ploughing import PLOUGHING_PRESETS, PloughingRule, ploughing
 from cbmcube.markers._threshold import ThresholdRule, threshold_runs
 from cbmcube.markers._triangle import TRIANGLE_PRESETS, TriangleRule, triangles
 
@@ -13,10 +14,12 @@ __all__ = [
     "CATCH_CROP_PRESETS",
     "EVENT_COLUMNS",
     "HARVEST_PRESETS",
+    "PLOUGHING_PRESETS",
     "TRIANGLE_PRESETS",
     "CatchCropRule",
     "ClassRunRule",
     "HarvestRule",
+    "PloughingRule",
     "ThresholdRule",
     "TriangleRule",
     "catch_crop",
@@ -25,6 +28,7 @@ __all__ = [
     "empty_events",
     "harvest",
     "make_events",
+    "ploughing",
     "threshold_runs",
     "triangles",
 ]

@@ -56,7 +56,8 @@ class Found:
     """(event): number of the parcel, from 0 in these parcels."""
     columns: Mapping[str, Any]
     """(event): columns of the event table. Dates are days after the begin of the window, and NaN
-    where there is none; ``reason`` is a code, -1 for events that are ``OK``."""
+    where there is none; ``reason`` is a code, -1 for events that are ``OK``. Others are added
+    behind the table; those of which the name ends in ``_date`` are dates as well."""
     reason: NDArray[np.int8]
     """(parcel): code of why a parcel cannot be judged, -1 where it can."""
     n_obs: _Ints
@@ -168,12 +169,18 @@ def find_events(
         "marker_version": marker.version,
         "params_id": marker.rule.params_id,
     }
+    own = {str(name): column.to_numpy() for name, column in table.items()}
+    place = {"parcel": first.indexes["parcel"].to_numpy()[number]}
+    more = {name: own.pop(name) for name in [*own] if name not in EVENT_COLUMNS}
     events = make_events(
-        {name: column.to_numpy() for name, column in table.items()}
+        own
         | {name: np.full(len(table), value) for name, value in constant.items()}
         | {"sources": [sources] * len(table)}
-        | {"parcel": first.indexes["parcel"].to_numpy()[number]}
+        | place
     )
+    if more:  # no two events of a parcel begin at one moment
+        key = place | {"start_date": own["start_date"]}
+        events = events.merge(pd.DataFrame(key | more), on=[*key], how="left", validate="1:1")
     notes = pd.concat([pd.DataFrame(dict(one.notes)) for one in found], ignore_index=True)
     if notes.empty:
         return events
@@ -255,7 +262,7 @@ def _table(found: list[Found], relevant: NDArray[np.bool_], begin: np.datetime64
     ]
     table = pd.concat(tables, ignore_index=True)
     for name in table:
-        if EVENT_COLUMNS.get(str(name)) == "date":
+        if str(name).endswith("_date"):
             table[name] = dates(table[name].to_numpy(), begin)
     code = table["reason"].to_numpy()
     table["reason"] = np.array([None, *REASONS], dtype=object)[code + 1]

@@ -64,6 +64,12 @@ def tree():
 
 
 @pytest.fixture
+def cube_maker():
+    """Make lazy cubes from arrays, see `make_cube`."""
+    return make_cube
+
+
+@pytest.fixture
 def square():
     """A parcel of 100 m side at the corner of the cubes."""
     import geopandas as gpd
