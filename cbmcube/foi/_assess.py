@@ -70,7 +70,7 @@ def assess(
         ``n_clusters_large``, ``n_classes_large``
             Large clusters, and the different classes of these.
         ``clusters``
-            The large clusters as a list of ``class`` and ``px``, the largest first.
+            The large clusters as a list of pairs, class and pixels, the largest first.
         ``share_<class>``
             Share of each class in ``n_valid``, 0 to 1; NaN if that is 0.
         ``params_id``
@@ -141,7 +141,7 @@ def assess(
     parcel
     a        True   True      0.5      0.5
     >>> found.loc["a", "clusters"]
-    [{'class': 0, 'px': 50}, {'class': 3, 'px': 50}]
+    [(0, 50), (3, 50)]
     """
     rule = FoiRule() if rule is None else rule
     parcels = check_parcels(parcels)

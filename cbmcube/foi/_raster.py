@@ -58,6 +58,8 @@ class Legend:
             fits = (known >= limits.min) & (known <= limits.max)
             table[known[fits] - limits.min] = places[fits]
             return table[codes.astype(np.int32) - limits.min]
+        if not known.size:
+            return np.full(codes.shape, UNLISTED, np.int16)
         order = np.argsort(known)
         near = np.minimum(np.searchsorted(known[order], codes), known.size - 1)
         same = known[order][near] == codes

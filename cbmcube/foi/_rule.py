@@ -98,5 +98,7 @@ class FoiRule:
     @property
     def params_id(self) -> str:
         """A hash of all fields: equal rules have equal ids, on every machine."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        # As floats, so that -10 and -10.0 are one number.
+        fields = {name: float(value) for name, value in asdict(self).items()}
+        text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise, starmap
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
@@ -132,15 +132,14 @@ def _count_clusters(facts: Facts) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _lists(facts: Facts, per_parcel: NDArray[np.int64]) -> Any:
-    """Return the clusters of each parcel as lists of class and pixels, without a Python object."""
-    names = {
-        "class": pa.array(facts.classes[facts.clusters.kind]),
-        "px": pa.array(facts.clusters.px),
-    }
-    pairs = pa.StructArray.from_arrays(list(names.values()), names=list(names))
-    offsets = np.append(0, np.cumsum(per_parcel)).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pairs)
-    return pd.array(lists, dtype=pd.ArrowDtype(lists.type))
+    """Return the clusters of each parcel as a list of pairs, class and pixels."""
+    codes = facts.classes[facts.clusters.kind]
+    pairs = list(zip(codes.tolist(), facts.clusters.px.tolist(), strict=True))
+    ends = np.append(0, np.cumsum(per_parcel)).tolist()
+    lists = np.empty(per_parcel.size, dtype=object)
+    # pandas cannot read back its own Arrow lists from Parquet, so these are plain ones.
+    lists[:] = list(map(pairs.__getitem__, starmap(slice, pairwise(ends))))
+    return lists
 
 
 def _status(reason: NDArray[np.int8]) -> NDArray[np.int8]:
