@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import dask
 import geopandas as gpd
 import xarray as xr
+from dask.base import compute
 
 from cbmcube.foi._blocks import block_tasks
 from cbmcube.foi._raster import read_legend, read_raster
@@ -151,5 +151,5 @@ def assess(
     require_overlap(parcels, assignment, [node])
     require_valid(parcels)
     projected = assignment.projected[node.crs]
-    found = dask.compute(*block_tasks(node, projected, assignment.members(node), legend, rule))
+    found = compute(*block_tasks(node, projected, assignment.members(node), legend, rule))
     return make_table(gather(found, len(parcels), legend, rule), parcels, rule)

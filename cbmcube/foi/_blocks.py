@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import dask
 import numpy as np
-from dask.delayed import Delayed
+from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
 from cbmcube.foi._clusters import (
@@ -68,7 +67,7 @@ def block_tasks(
     chunks = node.cube[BAND].data.to_delayed(optimize_graph=True)
     narrowed = np.full(len(geometries), rule.shares_buffer_m)
     for i, j, block, parcels in block_parcels(node, geometries, members, narrowed):
-        yield dask.delayed(read_block, pure=False)(
+        yield delayed(read_block, pure=False)(
             chunks[0, i, j], parcels, block, node.lattice, legend, rule
         )
 

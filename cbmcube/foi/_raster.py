@@ -66,7 +66,7 @@ class Legend:
         return np.where(same, places[order][near], np.int16(UNLISTED))
 
 
-def read_raster(raster: xr.DataArray, rule: FoiRule) -> Node:
+def read_raster(raster: Any, rule: FoiRule) -> Node:
     """Check a class raster and return its grid, with the raster on it; computes nothing."""
     if not isinstance(raster, xr.DataArray) or {*raster.dims} != {"y", "x"}:
         given = getattr(raster, "dims", type(raster).__name__)

@@ -160,7 +160,7 @@ def test_what_is_no_class_raster_is_refused():
         raster.values, dims=("y", "x"), coords={"y": raster.y.values, "x": raster.x.values}
     )
     refused(bare, "carries no CRS", MissingCRSError)
-    placeless = raster.drop_vars(["y", "x"])
+    placeless = xr.DataArray(raster.values, dims=("y", "x")).odc.assign_crs(32632)
     refused(placeless, "regular grid", GridMismatchError)
 
 
