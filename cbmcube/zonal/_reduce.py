@@ -134,7 +134,7 @@ def reduce_parcels(
     nodes = sorted(read_nodes(cube), key=_pixel_area)
     distances = parcel_buffers(parcels, buffer)
     assignment = Assignment(parcels, nodes)
-    _require_overlap(parcels, assignment, nodes)
+    require_overlap(parcels, assignment, nodes)
     axis, positions = time_axis(nodes)
     layout = _layout(nodes, len(parcels), plan.names)
     works = [
@@ -207,9 +207,10 @@ def parcel_buffers(parcels: gpd.GeoDataFrame, buffer: float | None) -> NDArray[n
     return np.full(len(parcels), 0.0 if buffer is None else float(buffer))
 
 
-def _require_overlap(
+def require_overlap(
     parcels: gpd.GeoDataFrame, assignment: Assignment, nodes: Sequence[Node]
 ) -> None:
+    """Refuse parcels that all lie outside the cube, and warn of those that do."""
     empty = (parcels.geometry.is_empty | parcels.geometry.isna()).to_numpy()
     outside = assignment.outside & ~empty
     if not outside.any():
