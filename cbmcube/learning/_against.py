@@ -42,6 +42,7 @@ class Own:
     periods: _Ints
     d: _Floats
     d_t: _Floats
+    cost: _Floats
     mean: _Floats
     p_value: _Floats
 
@@ -52,6 +53,7 @@ class Other:
 
     crop: _Ints
     d: _Floats
+    cost: _Floats
     tried: _Ints
 
 
@@ -86,7 +88,7 @@ def comparisons(known: Declared, crop: int, rows: _Ints, rule: SimilarityRule) -
 def against_own(known: Declared, rule: SimilarityRule) -> Own:
     """Compare each parcel that can be judged with the neighbours of its declared crop."""
     number = len(known.index)
-    d, d_t, mean, p_value, radius = (np.full(number, np.nan) for _ in range(5))
+    d, d_t, cost, mean, p_value, radius = (np.full(number, np.nan) for _ in range(6))
     peers = np.full((number, rule.peers), -1, np.int32)
     periods = np.full(number, -1, np.int64)
     judged = (known.reason == None) & (known.crop >= 0)  # noqa: E711 - element by element
@@ -98,10 +100,11 @@ def against_own(known: Declared, rule: SimilarityRule) -> Own:
             periods[at] = np.isfinite(likeness.z).sum(axis=1)
             d[at] = likeness.distance(likeness.z, rule.min_periods)
             d_t[at] = likeness.distance(likeness.t, rule.min_periods)
+            cost[at] = likeness.cost(rule.min_periods)
             mean[at], p_value[at] = likeness.mean(), likeness.p_value(rule.p_share)
     unknown = np.isnan(d)
     mean[unknown], p_value[unknown] = np.nan, np.nan
-    return Own(peers, radius, periods, d, d_t, mean, p_value)
+    return Own(peers, radius, periods, d, d_t, cost, mean, p_value)
 
 
 def against_others(known: Declared, rule: SimilarityRule, own: _Floats) -> Other:
@@ -111,8 +114,8 @@ def against_others(known: Declared, rule: SimilarityRule, own: _Floats) -> Other
     fit equally well, the first by its label is taken.
     """
     number = len(known.index)
-    best, d = np.full(number, -1, np.int64), np.full(number, np.nan)
-    tried = np.full(number, -1, np.int64)
+    best, tried = np.full(number, -1, np.int64), np.full(number, -1, np.int64)
+    d, cost = np.full(number, np.nan), np.full(number, np.nan)
     wanted = (known.reason == None) & ~(own < rule.others_from)  # noqa: E711 - element by element
     tried[wanted] = 0
     frequent = np.bincount(known.crop[known.eligible], minlength=len(known.crops))
@@ -120,8 +123,11 @@ def against_others(known: Declared, rule: SimilarityRule, own: _Floats) -> Other
         rows = np.flatnonzero(wanted & (known.crop != crop))
         for part in comparisons(known, int(crop), rows, rule):
             at, likeness = rows[part.place], part.likeness
-            distance = likeness.distance(likeness.z, rule.min_periods)
-            tried[at] += np.isfinite(distance)
-            better = (distance < d[at]) | (np.isfinite(distance) & np.isnan(d[at]))
-            best[at[better]], d[at[better]] = crop, distance[better]
-    return Other(best, d, tried)
+            found = likeness.distance(likeness.z, rule.min_periods)
+            charged = likeness.cost(rule.min_periods)
+            new, old = (found, d[at]) if rule.best_by == "D" else (charged, cost[at])
+            better = np.isfinite(found) & ~(new >= old)
+            tried[at] += np.isfinite(found)
+            at = at[better]
+            best[at], d[at], cost[at] = crop, found[better], charged[better]
+    return Other(best, d, cost, tried)

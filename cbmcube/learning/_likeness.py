@@ -36,6 +36,17 @@ class Likeness(NamedTuple):
         total = np.where(known, values**2, 0.0).sum(axis=1)
         return np.sqrt(total / np.where(number >= max(fewest, 1), number, np.nan))
 
+    def cost(self, fewest: int) -> _Floats:
+        """Return the mean over periods of -log(density), up to a constant, of normal values.
+
+        Unlike `distance`, it charges a crop for a wide spread, which fits anything.
+        """
+        known = np.isfinite(self.z)
+        number = known.sum(axis=1)
+        width = self.spread * np.sqrt(1.0 + 1.0 / np.maximum(self.peers, 1))
+        total = np.where(known, self.z**2 / 2 + np.log(width), 0.0).sum(axis=1)
+        return total / np.where(number >= max(fewest, 1), number, np.nan)
+
     def mean(self) -> _Floats:
         """Return the mean z over periods (parcel)."""
         known = np.isfinite(self.z)

@@ -74,10 +74,13 @@ def similarity(
         ``D_t``, ``p_value``
             The same root mean square in plain standard deviations, and the probability of
             such a season for a parcel like its peers. Both trust that the peers are clean.
-        ``best_crop``, ``D_best``, ``margin``, ``n_crops``
-            The other crop with the smallest D, that D, ``D - D_best`` (positive: the other
-            crop fits better) and the number of other crops tried. The crop is also given where
-            there is no crop declared or too few peers of it, without a margin.
+        ``best_crop``, ``D_best``, ``margin``, ``gain``, ``n_crops``
+            The other crop with the smallest D (or as ``best_by`` of the rule says), that D,
+            ``D - D_best``, how much more likely it makes the series (the difference of mean
+            log densities per period), and the number of other crops tried. Both are positive
+            where the other crop fits better; of many other crops one often does by chance, so
+            neither alone is an alert. The crop is also given where there is no crop declared
+            or too few peers of it, without the two.
         ``signal``, ``params_id``
             The band and the hash of the rule.
 
@@ -123,7 +126,7 @@ def similarity(
     >>> claimed = stats.assign_coords(crop=("parcel", claims))
     >>> result = similarity(claimed, "NDVI", period="10D", rule=SimilarityRule(min_area_m2=0))
     >>> result.loc["P2", ["rank", "n_ranked", "best_crop"]].astype(str).tolist()
-    ['1', '21', 'maize']
+    ['1', '14', 'maize']
     """
     name, rule = select_bands(stats, band)[0], choose_rule(rule)
     known = read_declared(stats, name, rule, crop=crop, period=period, as_of=as_of)

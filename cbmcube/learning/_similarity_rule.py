@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from cbmcube.exceptions import OptionError
 
@@ -55,6 +56,9 @@ class SimilarityRule:
     p_share: float = 0.25
     """Share of the periods that must be unusual together for a small p-value, so that one
     undetected cloud is not enough. Starting value."""
+    best_by: Literal["D", "likelihood"] = "D"
+    """What the best other crop is best in: the smallest D, or the likelihood, which charges a crop
+    for a wide spread of its fields. A D among very different fields is small for anything."""
     others_from: float = 0.0
     """Other crops are tried for parcels with at least this D, and for those without one. All
     crops for all parcels of a country take long; 1.5 leaves a tenth of them."""
@@ -71,6 +75,8 @@ class SimilarityRule:
             (self.min_periods < 1, "min_periods is at least 1", self.min_periods),
             (not 0 <= self.trim < 0.5, "trim is at least 0 and below 0.5", self.trim),
             (min(self.floor, self.floor_db) <= 0, "floors are positive", self.floor),
+            (self.best_by not in ("D", "likelihood"),
+             "best_by is 'D' or 'likelihood'", self.best_by),
             (not 0 < self.p_share <= 1, "p_share is above 0 and at most 1", self.p_share),
         )  # fmt: skip
         for broken, what, given in wrong:

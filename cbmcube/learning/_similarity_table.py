@@ -49,6 +49,7 @@ def similarity_table(
         "best_crop": _labels(known, other.crop),
         "D_best": other.d.astype("float32"),
         "margin": (own.d - other.d).astype("float32"),
+        "gain": (own.cost - other.cost).astype("float32"),
         "n_crops": other.tried.astype("int32"),
         "signal": _constant(signal, size),
         "params_id": _constant(rule.params_id, size),
