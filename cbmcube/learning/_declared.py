@@ -78,7 +78,7 @@ class Declared:
             raise OptionError(
                 "no parcel declares this crop",
                 given=repr(crop),
-                allowed=", ".join(repr(name) for name in self.crops[:20]),
+                allowed=", ".join(map(str, self.crops[:20])),
             )
         return int(found[0])
 

@@ -27,8 +27,9 @@ def similarity_table(
     """Put the results together."""
     peers = np.where(own.periods >= 0, (own.peers >= 0).sum(axis=1), -1)
     reason = _reasons(known, own, peers, rule)
-    status = np.where(reason == None, "OK", "NOT_VALID")  # noqa: E711 - element by element
-    status[np.isin(reason.astype(str), ("NO_INPUT", "NO_CROP"))] = "NOT_EXECUTED"
+    status = np.full(reason.size, "NOT_VALID", dtype=object)
+    status[reason == None] = "OK"  # noqa: E711 - element by element
+    status[(reason == "NO_INPUT") | (reason == "NO_CROP")] = "NOT_EXECUTED"
     rank, ranked, percent = _ranks(own)
     size = len(known.index)
     columns = {
@@ -70,10 +71,8 @@ def _reasons(known: Declared, own: Own, peers: _Ints, rule: SimilarityRule) -> N
     return reason
 
 
-def _labels(known: Declared, code: _Ints) -> NDArray[Any]:
-    labels = np.full(code.size, None, dtype=object)
-    labels[code >= 0] = known.crops[code[code >= 0]]
-    return labels
+def _labels(known: Declared, code: _Ints) -> pd.Categorical[Any]:
+    return pd.Categorical.from_codes(code, categories=pd.Index(known.crops))
 
 
 def _ranks(own: Own) -> tuple[_Ints, _Ints, NDArray[np.float64]]:
