@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class Look:
     """Observations with fewer valid pixels are left out, where the cube counts them."""
     classes: str = "class_10m"
     """Coordinate of `parcel` with the monitorability of `prepare_parcels`, where there is one."""
+    coords: tuple[str, ...] = ()
+    """Further coordinates of `parcel` that the detector needs."""
 
     def select(self, stats: xr.Dataset, times: NDArray[np.intp]) -> xr.Dataset:
         """Return what is needed of some acquisitions, with few coordinates; still lazy."""
@@ -47,7 +50,7 @@ class Look:
         if "band" in chosen.dims:
             chosen = chosen.sel(band=[b for b in chosen["band"].to_numpy() if b == self.variable])
         chosen[self.variable] = chosen[self.variable].sel(statistic=self.statistic, drop=True)
-        kept = {"time", "parcel", "reference_time", "band", self.classes}
+        kept = {"time", "parcel", "reference_time", "band", self.classes, *self.coords}
         return chosen.drop_vars([name for name in chosen.coords if name not in kept])
 
     def signal(self, part: xr.Dataset, begin: np.datetime64, end: np.datetime64) -> Signal:
@@ -73,6 +76,7 @@ class Look:
             seen=seen,
             grade=grade,
             reference=(part["reference_time"].to_numpy() - begin) / DAY if pairs else None,
+            coords={name: part[name].to_numpy() for name in self.coords},
         )
 
 
@@ -131,6 +135,8 @@ class Signal:
     """(parcel): monitorability such as ``GOOD``, empty where it is not known."""
     reference: _Floats | None = None
     """(time): for pairs of images, the day of the earlier one."""
+    coords: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """(parcel): the further coordinates that were asked for."""
 
     @property
     def parcels(self) -> int:
