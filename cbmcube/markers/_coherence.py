@@ -219,7 +219,7 @@ def coherence_noise(
     -----
     Look at ``wide_share`` before you trust a p-value: where the true noise is 1.5 times `s0`, false
     alarms at alpha 1e-3 are 3.7e-3, at twice `s0` 1.1e-2. By chance alone a parcel's own noise
-    of some 25 pairs is that wide in about two of a hundred.
+    of some 25 pairs is that wide in about three of a hundred.
 
     Examples
     --------

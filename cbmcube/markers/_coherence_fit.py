@@ -49,7 +49,7 @@ class PairTests:
 class _Line:
     """A line through the references of each parcel, seen from the tested pair."""
 
-    number: _Floats
+    number: NDArray[np.int64]
     value: _Floats
     """Where it passes the time at which it is read."""
     squares: _Floats
@@ -71,18 +71,21 @@ class _Past:
             rows[:-1] = np.where(keep, rows[1:], rows[:-1])
             rows[-1] = np.where(keep, new, rows[-1])
 
-    def line(self, now: float, rule: CoherenceRule) -> _Line:
-        """Fit by least squares; meaningless where there are fewer than two references."""
-        near = now - self.day <= rule.max_span_days
-        number = near.sum(axis=0).astype(float)
-        some = np.maximum(number, 1)
-        days = np.where(near, self.day - now, 0.0)
-        middle = days.sum(axis=0) / some
-        mean = np.where(near, self.value, 0.0).sum(axis=0) / some
+    def near(self, now: float, rule: CoherenceRule) -> _Flags:
+        """Tell which references count at a time."""
+        return now - self.day <= rule.max_span_days
+
+    def line(self, now: float, rule: CoherenceRule, where: _Flags) -> _Line:
+        """Fit by least squares for some parcels, which have enough references."""
+        near = self.near(now, rule)[:, where]
+        number = near.sum(axis=0)
+        days = np.where(near, self.day[:, where] - now, 0.0)
+        value = np.where(near, self.value[:, where], 0.0)
+        middle = days.sum(axis=0) / number
+        mean = value.sum(axis=0) / number
         apart = np.where(near, days - middle, 0.0)
-        above = np.where(near, self.value - mean, 0.0)
+        above = np.where(near, value - mean, 0.0)
         sxx = (apart**2).sum(axis=0)
-        sxx[sxx == 0] = np.inf
         slope = (apart * above).sum(axis=0) / sxx
         # Sen4CAP reads the line at the last reference, not at the tested pair.
         ahead = days[-1] - middle if rule.method == "sen4cap" else -middle
@@ -90,7 +93,7 @@ class _Past:
             number=number,
             value=mean + slope * ahead,
             squares=((above - slope * apart) ** 2).sum(axis=0),
-            stretch=1 + 1 / some + ahead**2 / sxx,
+            stretch=1 + 1 / number + ahead**2 / sxx,
         )
 
 
@@ -129,10 +132,11 @@ def judge_pairs(
     previous: _Pair = (np.full(parcels, np.nan), np.full(parcels, np.nan), np.zeros(parcels, bool))
     for k, now in enumerate(day):
         seen = np.isfinite(scaled[k])
-        line = past.line(now, rule)
-        able = seen & (line.number >= rule.n_ref_min)
-        for name, result in noise.judge(line, scaled[k], base[k]).items():
-            getattr(tests, name)[k] = np.where(able, result, np.nan)
+        able = seen & (past.near(now, rule).sum(axis=0) >= rule.n_ref_min)
+        if able.any():
+            some = past.line(now, rule, able)
+            for name, result in noise.judge(some, scaled[k, able], base[k, able], able).items():
+                getattr(tests, name)[k, able] = result
         tests.detected[k] = _jumps(tests, k, value[k], rule)
         latest = (np.full(parcels, now), scaled[k], ~(tests.detected[k] & rule.leave_out_detected))
         if rule.leave_out_previous:  # it becomes a reference once there is a next one
@@ -165,32 +169,39 @@ class _Noise:
     s0: _Floats
     pixels: _Floats | None
 
-    def judge(self, line: _Line, scaled: _Floats, base: _Floats) -> dict[str, _Floats]:
-        """Return the fields of :class:`PairTests` for one pair of each parcel."""
+    def judge(
+        self, line: _Line, scaled: _Floats, base: _Floats, where: _Flags
+    ) -> dict[str, _Floats]:
+        """Return the fields of :class:`PairTests` for one pair of some parcels."""
         if self.rule.method == "sen4cap":
-            return self._sen4cap(line, scaled)
-        freedom = np.maximum(line.number - 2, 1)
-        known = np.isfinite(self.s0)
+            return self._sen4cap(line, scaled, where)
+        s0 = self.s0[where]
+        known = np.isfinite(s0)
         weight = np.where(known, self.rule.nu0, 0.0)
-        squares = line.squares + weight * np.where(known, self.s0, 0.0) ** 2
-        freedom_all = freedom + weight
-        sigma = np.maximum(np.sqrt(squares / freedom_all), SMALLEST_SIGMA)
+        freedom = line.number - 2 + weight
+        squares = line.squares + weight * np.where(known, s0, 0.0) ** 2
+        sigma = np.maximum(np.sqrt(squares / freedom), SMALLEST_SIGMA)
         spread = sigma * np.sqrt(line.stretch)
         statistic = (scaled - line.value) / spread
-        upper = line.value + _critical(freedom_all, self.rule.alpha) * spread
+        upper = line.value + self._critical()[line.number, known.astype(int)] * spread
         return {
             "predicted": _unscaled(line.value + base, self.rule),
             "upper": _unscaled(upper + base, self.rule),
             "sigma": sigma,
             "statistic": statistic,
-            "p_value": stdtr(freedom_all, -statistic),
+            "p_value": stdtr(freedom, -statistic),
         }
 
-    def _sen4cap(self, line: _Line, scaled: _Floats) -> dict[str, _Floats]:
+    def _critical(self) -> _Floats:
+        """Return Student's upper quantiles, by number of references and whether noise is pooled."""
+        freedom = np.maximum(np.arange(self.rule.n_ref + 1) - 2, 1)
+        return stdtrit(freedom[:, None] + np.array([0.0, self.rule.nu0]), 1 - self.rule.alpha)
+
+    def _sen4cap(self, line: _Line, scaled: _Floats, where: _Flags) -> dict[str, _Floats]:
         """Judge as Sen4CAP does: too little noise, and a normal tail instead of Student's."""
-        sigma = np.sqrt(line.squares / np.maximum(line.number, 1))
-        floor = 0.0 if self.pixels is None else np.sqrt(_FLOOR / np.maximum(self.pixels, 1))
-        sigma = np.maximum(np.maximum(sigma, floor), SMALLEST_SIGMA)
+        sigma = np.maximum(np.sqrt(line.squares / line.number), SMALLEST_SIGMA)
+        if self.pixels is not None:
+            sigma = np.maximum(sigma, np.sqrt(_FLOOR / np.maximum(self.pixels[where], 1)))
         statistic = (scaled - line.value) / sigma
         return {
             "predicted": line.value,
@@ -199,12 +210,6 @@ class _Noise:
             "statistic": statistic,
             "p_value": ndtr(-statistic),
         }
-
-
-def _critical(freedom: _Floats, alpha: float) -> _Floats:
-    """Return Student's upper quantiles; there are few different degrees of freedom."""
-    known, which = np.unique(freedom, return_inverse=True)
-    return stdtrit(known, 1 - alpha)[which]
 
 
 def _scaled(value: _Floats, rule: CoherenceRule) -> _Floats:
