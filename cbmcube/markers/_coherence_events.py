@@ -30,16 +30,25 @@ class Jumps:
     @classmethod
     def of(cls, tests: PairTests, valid: NDArray[np.bool_]) -> Jumps:
         """Find them; of neighbouring detections the first is the jump, the others its height."""
-        steps = np.where(valid, np.arange(len(valid))[:, None], -1)
-        last = np.maximum.accumulate(steps, axis=0)
-        parcel, pair = np.nonzero(tests.detected.T)
-        before = last[pair - 1, parcel]
-        fresh = ~tests.detected[before, parcel]
-        return cls(parcel[fresh], pair[fresh], before[fresh])
+        fresh = tests.detected & ~follows_detection(tests.detected, valid)
+        parcel, pair = np.nonzero(fresh.T)
+        return cls(parcel, pair, _latest(valid)[pair - 1, parcel])
 
     def where(self, keep: NDArray[np.bool_]) -> Jumps:
         """Return some of them."""
         return Jumps(self.parcel[keep], self.pair[keep], self.before[keep])
+
+
+def follows_detection(detected: NDArray[np.bool_], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell whether the valid pair before each pair of a parcel is a detection; (time, parcel)."""
+    last = _latest(valid)[:-1]
+    before = np.take_along_axis(detected, np.maximum(last, 0), axis=0) & (last >= 0)
+    return np.concatenate([np.zeros((min(1, len(valid)), valid.shape[1]), bool), before])
+
+
+def _latest(valid: NDArray[np.bool_]) -> _Ints:
+    """Return the latest valid pair up to each pair, -1 before the first."""
+    return np.maximum.accumulate(np.where(valid, np.arange(len(valid))[:, None], -1), axis=0)
 
 
 def found_events(
