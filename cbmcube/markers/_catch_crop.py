@@ -103,7 +103,7 @@ def catch_crop(
     radar = partial(Look, "VV", min_share=rule.min_share, mixed_orbits=True)
     return find_events(
         {
-            "ndvi": View(looked, Look("NDVI", min_share=rule.min_share, about=_NAMES)),
+            "ndvi": View(looked, Look("NDVI", min_share=rule.min_share, coords=_NAMES)),
             "vv": View(backscatter, radar()),
             "vh": View(backscatter, replace(radar(), variable="VH")),
             "coherence": View(coherence, radar()),
@@ -121,7 +121,7 @@ def _detect(signals: Signals, rule: CatchCropRule) -> Found:
     weekly = weekly_signals(signals, weeks, _NEVER_BRIGHT)
     lost = slope_lost(ratio(signals["vv"], signals["vh"]), weeks, rule)
     stands = cover(weekly["ndvi"], weekly["coherence"], weekly["jump"], lost, rule)
-    grown, first, last = (weeks.from_dates(signal.about[name]) for name in _NAMES)
+    grown, first, last = (weeks.from_dates(signal.coords[name]) for name in _NAMES)
     start = _start(stands, first, last)
     week = np.arange(len(weeks.monday))[:, None]
     period = (week >= start) & (week < start + rule.days // 7)
@@ -138,7 +138,7 @@ def _detect(signals: Signals, rule: CatchCropRule) -> Found:
         "value_main": weekly["ndvi"][found, parcel],
     }
     events = judge(signal, parcel, columns, min_obs=1, max_gap_days=rule.days)
-    undeclared = np.any([np.isnat(signal.about[name]) for name in _NAMES], axis=0)
+    undeclared = np.any([np.isnat(signal.coords[name]) for name in _NAMES], axis=0)
     notes = _states(stands, weekly, period, week - start, relevant, rule)
     inside = np.clip(start, 0, len(weeks.monday) - 1)
     known = weeks.monday[inside].astype("datetime64[ns]")

@@ -157,7 +157,7 @@ def find_events(
     parts = {name: view.part(as_of, begin, end) for name, view in views.items()}
     parts = _aligned(parts, first.indexes["parcel"])
     relevant = _relevant(first, crops)
-    found = _compute({name: view.look for name, view in views.items()}, parts, detect, begin, end)
+    found = each_block({name: view.look for name, view in views.items()}, parts, detect, begin, end)
     table = _table(found, relevant, begin)
     if as_of is not None:
         settled = moment(as_of) - np.timedelta64(round(settle_days * 86400), "s")
@@ -226,31 +226,32 @@ def _relevant(stats: xr.Dataset, crops: Collection[object] | None) -> NDArray[np
     return np.isin(stats["crop"].to_numpy(), np.array([*crops]))
 
 
-def _compute(
+def each_block(
     looks: Mapping[str, Look],
     parts: Mapping[str, xr.Dataset],
-    detect: Callable[[Signals], Found],
+    work: Callable[[Signals], Any],
     begin: np.datetime64,
     end: np.datetime64,
-) -> list[Found]:
+) -> list[Any]:
+    """Apply a function to the signals of some parcels at a time; the answers, in order."""
     parcels = next(iter(parts.values())).sizes["parcel"]
     size = max(1, _TASK // max(1, sum(part.sizes["time"] for part in parts.values())))
     blocks = [slice(k, k + size) for k in range(0, max(1, parcels), size)]
     few = [{name: part.isel(parcel=block) for name, part in parts.items()} for block in blocks]
     if not any(part.chunks for part in parts.values()):
-        return [_one(some, looks, detect, begin, end) for some in few]
-    work = delayed(_one, pure=False)
-    return [*compute(*(work(some, looks, detect, begin, end) for some in few))]
+        return [_one(some, looks, work, begin, end) for some in few]
+    later = delayed(_one, pure=False)
+    return [*compute(*(later(some, looks, work, begin, end) for some in few))]
 
 
 def _one(
     parts: Mapping[str, xr.Dataset],
     looks: Mapping[str, Look],
-    detect: Callable[[Signals], Found],
+    work: Callable[[Signals], Any],
     begin: np.datetime64,
     end: np.datetime64,
-) -> Found:
-    return detect({name: looks[name].signal(part, begin, end) for name, part in parts.items()})
+) -> Any:
+    return work({name: looks[name].signal(part, begin, end) for name, part in parts.items()})
 
 
 def _table(found: list[Found], relevant: NDArray[np.bool_], begin: np.datetime64) -> pd.DataFrame:

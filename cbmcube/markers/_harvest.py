@@ -116,7 +116,7 @@ def harvest(
     radar = {"min_share": share, "mixed_orbits": True}
     return find_events(
         {
-            "ndvi": View(looked, Look("NDVI", min_share=share, about=_NAMES)),
+            "ndvi": View(looked, Look("NDVI", min_share=share, coords=_NAMES)),
             "vv": View(backscatter, Look("VV", **radar)),  # type: ignore[arg-type]
             "vh": View(backscatter, Look("VH", **radar)),  # type: ignore[arg-type]
             "coherence": View(coherence, Look("VV", **radar)),  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def harvest(
 def _detect(signals: Signals, rule: HarvestRule) -> Found:
     signal = signals["ndvi"]
     weeks = Weeks.of(signal.begin, signal.end)
-    start, first, last = (weeks.from_dates(signal.about[name]) for name in _NAMES)
+    start, first, last = (weeks.from_dates(signal.coords[name]) for name in _NAMES)
     weekly = Weekly(
         **weekly_signals(signals, weeks, rule.bright_vv), start=start, first=first, last=last
     )
@@ -149,7 +149,7 @@ def _detect(signals: Signals, rule: HarvestRule) -> Found:
     lost = notes["gap_weeks_window"] > rule.max_gap_share * np.maximum(window.sum(axis=0), 1)
     lost |= ~(window & np.isfinite(weekly.ndvi)).any(axis=0)
     unjudged = np.isfinite(weekly.ratio).sum(axis=0) < rule.min_weeks
-    undeclared = np.any([np.isnat(signal.about[name]) for name in _NAMES], axis=0)
+    undeclared = np.any([np.isnat(signal.coords[name]) for name in _NAMES], axis=0)
     return replace(
         events.because(lost, "GAP")
         .because(unjudged, "TOO_SHORT")

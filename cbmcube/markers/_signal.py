@@ -42,8 +42,8 @@ class Look:
     """Observations with fewer valid pixels are left out, where the cube counts them."""
     classes: str = "class_10m"
     """Coordinate of `parcel` with the monitorability of `prepare_parcels`, where there is one."""
-    about: tuple[str, ...] = ()
-    """Other coordinates of `parcel` that the detector asks for."""
+    coords: tuple[str, ...] = ()
+    """Further coordinates of `parcel` that the detector needs."""
     mixed_orbits: bool = False
     """Whether the detector keeps the orbits of radar apart itself."""
 
@@ -54,7 +54,7 @@ class Look:
         if "band" in chosen.dims:
             chosen = chosen.sel(band=[b for b in chosen["band"].to_numpy() if b == self.variable])
         chosen[self.variable] = chosen[self.variable].sel(statistic=self.statistic, drop=True)
-        kept = {"time", "parcel", "reference_time", "band", self.classes, *self.about, *_ORBIT}
+        kept = {"time", "parcel", "reference_time", "band", self.classes, *self.coords, *_ORBIT}
         return chosen.drop_vars([name for name in chosen.coords if name not in kept])
 
     def signal(self, part: xr.Dataset, begin: np.datetime64, end: np.datetime64) -> Signal:
@@ -81,7 +81,7 @@ class Look:
             grade=grade,
             reference=(part["reference_time"].to_numpy() - begin) / DAY if pairs else None,
             orbit=_orbit_numbers(part),
-            about={name: part[name].to_numpy() for name in self.about},
+            coords={name: part[name].to_numpy() for name in self.coords},
         )
 
 
@@ -143,8 +143,8 @@ class Signal:
     """(time): for pairs of images, the day of the earlier one."""
     orbit: NDArray[np.int64] | None = None
     """(time): number of the orbit (and baseline) in this series; ``None`` if nothing is stated."""
-    about: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    """(parcel): what else the look asked for."""
+    coords: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """(parcel): the further coordinates that the look asked for."""
 
     @property
     def parcels(self) -> int:
