@@ -1,6 +1,6 @@
 """cbmcube: per-parcel time series from STAC catalogues of Copernicus analysis-ready data."""
 
-from cbmcube import indices, learning, markers, plotting
+from cbmcube import foi, indices, learning, markers, plotting
 from cbmcube._version import __version__
 from cbmcube.agreement import compare
 from cbmcube.catalog import AccessPolicy, freeze, from_opensearch, open_catalog, prop, search
@@ -62,6 +62,7 @@ __all__ = [
     "compare",
     "composite",
     "explain",
+    "foi",
     "freeze",
     "from_opensearch",
     "gateway_cluster",
