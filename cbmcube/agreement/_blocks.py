@@ -22,7 +22,7 @@ CELL = 16_384
 """Parcels whose moments are made at once. Blocks are whole cells, so that the numbers are the same
 to the last bit however a cube is chunked."""
 
-_BLOCK = 2_000_000  # pairs at work at once, of some 200 bytes each
+_BLOCK = 1_000_000  # pairs at work at once, of some 200 bytes each
 _SMALL = 500_000  # less than so many are not worth a block of their own
 
 _Floats = NDArray[np.float64]
