@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import dask
@@ -13,21 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbmcube.agreement._draw import COLUMNS, cut_ends, drawn, ends
+from cbmcube.agreement._layout import CELL, Cuts, Side
 from cbmcube.agreement._match import Union
 from cbmcube.agreement._moments import FIELDS, merge, moments_of
 from cbmcube.agreement._source import Layers
 from cbmcube.agreement._states import STATES, join, look
 
-CELL = 16_384
-"""Parcels whose moments are made at once. Blocks are whole cells, so that the numbers are the same
-to the last bit however a cube is chunked."""
-
-_BLOCK = 1_000_000  # pairs at work at once, of some 200 bytes each
-_SMALL = 500_000  # less than so many are not worth a block of their own
-
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
-_Range = tuple[int, int]
+_Cut = tuple[Mapping[str, Any], _Ints, _Ints]  # what `Side.block` returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,68 +95,32 @@ def tallies(
     work: list[tuple[str, Any]] = []
     shared = cache(lambda left, right: dask.delayed(classes[left:right]))  # sent once, not per task
     for band, (a, b) in sides.items():
+        cuts = Cuts.of((a, b), len(union.table), len(classes))
+        first = Side(a, union.steps_a, parcels[0], cuts)
+        second = Side(b, union.steps_b, parcels[1], cuts)
         lazy = any(dask.is_dask_collection(array) for array in (*a.values(), *b.values()))
-        for passes, columns in _grid(a, b, union, len(classes)):
-            first = _cut(a, union.steps_a, passes, parcels[0][slice(*columns)])
-            second = _cut(b, union.steps_b, passes, parcels[1][slice(*columns)])
+        call = dask.delayed(_compare, pure=False) if lazy else _compare
+        for along, across in cuts.blocks():
+            columns = cuts.parcels[across : across + 2]
+            some = shared(*columns) if lazy else classes[slice(*columns)]
+            corner = cuts.passes[along], columns[0]
+            block = call(
+                first.block(along, across), second.block(along, across), some, corner, tasks[band]
+            )
             if lazy:
-                call = dask.delayed(_compare, pure=False)
-                call = call(*first, *second, shared(*columns), passes[0], columns[0], tasks[band])
-                work.append((band, call))
+                work.append((band, block))
             else:
-                some = classes[slice(*columns)]
-                block = _compare(*first, *second, some, passes[0], columns[0], tasks[band])
                 done[band].append(block)
     for (band, _), block in zip(work, dask.compute(*(call for _, call in work)), strict=True):
         done[band].append(block)
     return {band: _gather(blocks, len(union.table), tasks[band]) for band, blocks in done.items()}
 
 
-def _grid(a: Layers, b: Layers, union: Union, parcels: int) -> Iterator[tuple[_Range, _Range]]:
-    """Cut passes and parcels into blocks: as many passes at once as chunks hold."""
-    chunks = [getattr(side["value"], "chunks", None) for side in (a, b)]
-    deep = max((max(axes[0], default=1) for axes in chunks if axes), default=1)
-    passes = max(1, min(max(deep, _SMALL // max(parcels, 1)), _BLOCK // min(CELL, max(parcels, 1))))
-    wide = max(1, _BLOCK // passes // CELL) * CELL
-    cuts = [*range(0, parcels, wide), parcels]
-    for first, last in pairwise([*range(0, len(union.table), passes), len(union.table)]):
-        for left, right in pairwise(cuts):
-            yield (first, last), (left, right)
-
-
-def _cut(
-    layers: Layers, steps: tuple[_Ints, ...], passes: _Range, places: _Ints
-) -> tuple[dict[str, Any], tuple[_Ints, ...]]:
-    """Return the arrays of some passes and parcels, and the acquisitions of each pass in them."""
-    own = steps[slice(*passes)]
-    rows = np.unique(np.concatenate([np.zeros(0, dtype="int64"), *own]))
-    along = _slice(places)
-    return {name: array[_slice(rows)][:, along] for name, array in layers.items()}, tuple(
-        np.stack([np.searchsorted(rows, some), some]) for some in own
-    )
-
-
-def _slice(places: _Ints) -> Any:
-    """Return a slice where places follow each other, which copies nothing."""
-    if len(places) and (np.diff(places) == 1).all():
-        return slice(int(places[0]), int(places[-1]) + 1)
-    return places
-
-
-def _compare(
-    a: Mapping[str, Any],
-    steps_a: tuple[_Ints, ...],
-    b: Mapping[str, Any],
-    steps_b: tuple[_Ints, ...],
-    classes: _Ints,
-    first_pass: int,
-    first_parcel: int,
-    task: Task,
-) -> _Block:
-    passes = np.arange(first_pass, first_pass + len(steps_a))
-    places = np.arange(first_parcel, first_parcel + len(classes))
-    first, state_a, step_a = _joined(a, steps_a, task)
-    second, state_b, step_b = _joined(b, steps_b, task)
+def _compare(a: _Cut, b: _Cut, classes: _Ints, corner: tuple[int, int], task: Task) -> _Block:
+    first, state_a, step_a = _joined(a, task)
+    second, state_b, step_b = _joined(b, task)
+    passes = corner[0] + np.arange(len(first))
+    places = corner[1] + np.arange(len(classes))
     d = second - first
     codes = state_a * len(STATES) + state_b
     kinds = len(STATES) ** 2
@@ -177,11 +134,11 @@ def _compare(
 
     kept = np.isfinite(d)
     kept &= drawn(passes, places, of=task.parcels, share=task.share, seed=task.seed)
-    cell = (places - places[:1]) // CELL
+    cell = np.arange(len(classes)) // CELL
     groups = cell * task.classes + classes
     return _Block(
         passes,
-        first_parcel,
+        corner[1],
         moments_of(
             first, second, groups, count=task.classes * (int(cell.max()) + 1), limit=task.limit
         ),
@@ -191,13 +148,12 @@ def _compare(
     )
 
 
-def _joined(side: Mapping[str, Any], steps: tuple[_Ints, ...], task: Task) -> tuple[Any, Any, Any]:
+def _joined(side: _Cut, task: Task) -> tuple[Any, Any, Any]:
     """Return value, state and acquisition of each pass and parcel."""
-    value, state, row = join(look(side, in_db=task.in_db), [some[0] for some in steps])
-    rows, numbers = np.concatenate(steps, axis=1) if steps else np.zeros((2, 0), dtype="int64")
-    number_of = np.full(len(side["value"]) + 1, -1)  # the last one for row -1
-    number_of[rows] = numbers
-    return value, state, number_of[row]
+    raw, numbers, parts = side
+    rows = np.split(np.arange(len(numbers)), np.cumsum(parts)[:-1])
+    value, state, row = join(look(raw, in_db=task.in_db), rows)
+    return value, state, np.append(numbers, -1)[row]  # the last one for row -1
 
 
 def _gather(blocks: list[_Block], passes: int, task: Task) -> Tally:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -86,6 +87,9 @@ def open_source(data: xr.Dataset | pd.DataFrame, statistic: str) -> Source:
             given=", ".join(map(repr, parcels[parcels.duplicated()].unique()[:3])),
             hint="give each parcel its own id before the reduction",
         )
+    # Coordinates are small, and everything that is decided first is decided by them.
+    lazy = {name: coord for name, coord in cube.coords.items() if coord.chunks is not None}
+    cube = cube.assign_coords(dict(zip(lazy, dask.compute(*lazy.values()), strict=True)))
     return Source(cube, _steps(cube))
 
 
