@@ -1,4 +1,4 @@
-"""Time series of parcels: composites, gaps, smoothing."""
+"""Time series of parcels: one copy of each acquisition, composites, gaps, outliers, smoothing."""
 
 from cbmcube.series._composite import composite
 from cbmcube.series._cube import (
@@ -12,15 +12,18 @@ from cbmcube.series._cube import (
     statistic_names,
     valid_share,
 )
+from cbmcube.series._duplicates import deduplicate
 from cbmcube.series._gaps import CAUSES, gap_summary, gaps
 from cbmcube.series._looks import KINDS
 from cbmcube.series._outliers import Outlier, OutlierRule, outliers
 from cbmcube.series._smooth import Method, smooth
+from cbmcube.series._states import LEDGER, states
 from cbmcube.series._window import Moment, time_window, up_to
 
 __all__ = [
     "CAUSES",
     "KINDS",
+    "LEDGER",
     "RADAR",
     "Method",
     "Moment",
@@ -28,6 +31,7 @@ __all__ = [
     "OutlierRule",
     "band_names",
     "composite",
+    "deduplicate",
     "gap_summary",
     "gaps",
     "is_radar",
@@ -37,6 +41,7 @@ __all__ = [
     "select_bands",
     "select_statistics",
     "smooth",
+    "states",
     "statistic_names",
     "time_window",
     "up_to",
