@@ -38,7 +38,7 @@ def by_parcel(
 
 def whole_series(
     work: Callable[..., NDArray[Any]],
-    arrays: Sequence[xr.DataArray],
+    arrays: Sequence[xr.DataArray | xr.Variable],
     *,
     shape: tuple[int, ...],
     dtype: str,
@@ -74,9 +74,23 @@ def whole_series(
     return result
 
 
+def in_whole_series(stats: xr.Dataset) -> xr.Dataset:
+    """Put all acquisitions of some parcels into one chunk, the same parcels for all variables."""
+    timed = [array.variable for array in stats.data_vars.values() if "parcel" in array.dims]
+    row = max((one.size // max(1, stats.sizes["parcel"]) for one in timed), default=1)
+    most = max(1, _TASK // max(1, row))
+    cut = {"time": -1, "parcel": most}
+
+    def chunked(variable: xr.Variable) -> xr.Variable:
+        return variable.chunk({name: cut.get(str(name), -1) for name in variable.dims})
+
+    lazy = [name for name, array in stats.data_vars.items() if array.chunks is not None]
+    return stats.assign({name: chunked(stats[name].variable) for name in lazy})
+
+
 def _lazily(
     work: Callable[..., NDArray[Any]],
-    arrays: Sequence[xr.DataArray],
+    arrays: Sequence[xr.DataArray | xr.Variable],
     shape: tuple[int, ...],
     dtype: str,
     most: int,

@@ -28,8 +28,8 @@ class Copies:
     """Positions on `time`."""
     first: _Ints
     """Where each acquisition starts in `entries`; one more than there are acquisitions."""
-    equal: NDArray[np.bool_]
-    """Of each of `entries`, whether nothing known of it tells it from the one before."""
+    rank: _Ints
+    """Of each position, how good it is as a whole; equal where nothing tells entries apart."""
 
     @classmethod
     def of(cls, stats: xr.Dataset) -> Copies:
@@ -39,8 +39,7 @@ class Copies:
         entries = np.lexsort((rank, group, earliest))
         as_before = np.diff(group[entries], prepend=-1) == 0
         first = np.append(np.flatnonzero(~as_before), len(entries))
-        equal = as_before & (np.diff(rank[entries], prepend=-1) == 0)
-        return cls(entries, first, equal)
+        return cls(entries, first, rank)
 
     @property
     def number(self) -> _Ints:
@@ -96,8 +95,9 @@ class Copies:
                 new, old = _comparable(array[other[:, 0]]), _comparable(array[one, column])
                 better |= same & (new > old)
                 same &= new == old
-            if self.equal[place].any():
-                better |= same & self.equal[place, None] & _larger(values, one, other, column)
+            same &= self.rank[other] == self.rank[one]
+            if same.any():
+                better |= same & _larger(values, one, other, column)
             kept[group] = np.where(better, other, one)
         return kept
 
@@ -135,7 +135,8 @@ def _keys(stats: xr.Dataset) -> pd.DataFrame:
     if name in stats.coords and stats[name].dims == ("time",):
         table["constellation"] = [constellation(str(one)) for one in stats[name].to_numpy()]
     # What stands beside the relative orbit follows from it, and archives spell it differently.
-    return table.drop(columns=["orbit_state"] if "relative_orbit" in table else [])
+    spare = {"orbit_state"} & {*table} if "relative_orbit" in table else set()
+    return table.drop(columns=[*spare])
 
 
 def _facts(stats: xr.Dataset) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from cbmcube.series._blocks import whole_series
+from cbmcube.series._blocks import in_whole_series, whole_series
 from cbmcube.series._copies import Copies, item_ids
 from cbmcube.series._cube import band_names, statistic_names
 from cbmcube.series._window import Moment, up_to
 
-_Choice = dict[str | None, xr.DataArray]
+_Choice = dict[str | None, xr.Variable]
 """The copies to keep, of each band, and of what is no band's (None)."""
 
 
@@ -74,102 +74,111 @@ def deduplicate(stats: xr.Dataset, *, as_of: Moment | None = None) -> xr.Dataset
     (16, 8, 1)
     """
     bands = band_names(stats)
-    stats = up_to(stats, as_of)
+    stats = in_whole_series(up_to(stats, as_of))
     copies = Copies.of(stats)
     chosen = _choices(stats, bands, copies)
-    result = stats.isel(time=copies.best)
+    new = {"n_dup": _number(stats, bands, copies)}
     if copies.number.max(initial=1) > 1:
-        for name, array in stats.data_vars.items():
-            if {"time", "parcel"} <= {*array.dims}:
-                result[name] = _taken(array, result[name], chosen)
-    result["n_dup"] = _number(stats, bands, copies)
-    if "source" not in stats:
-        result = _with_source(result, item_ids(stats), {band: chosen[band] for band in bands})
-    return result.assign_coords(_times(stats, copies))
+        each = {str(name): array for name, array in stats.data_vars.items() if name != "n_dup"}
+        timed = {name: array for name, array in each.items() if {"time", "parcel"} <= {*array.dims}}
+        new |= {name: _taken(array, chosen) for name, array in timed.items()}
+    kept = stats.isel(time=copies.best).assign(new).assign_coords(_times(stats, copies))
+    return kept if "source" in stats else _with_source(kept, item_ids(stats), chosen)
 
 
-def chosen_copies(stats: xr.Dataset, copies: Copies, band: str) -> xr.DataArray:
+def chosen_copies(stats: xr.Dataset, copies: Copies, band: str) -> xr.Variable:
     """Return the positions on `time` of the copies to keep, (time, parcel), of one band."""
-    return _choices(stats, [band], copies)[band]
+    return _choose(stats, copies, valid_pixels(stats, band), band)
 
 
 def _choices(stats: xr.Dataset, bands: list[str], copies: Copies) -> _Choice:
-    def choose(n_valid: xr.DataArray, band: str) -> xr.DataArray:
-        arrays = [n_valid, seen_share(stats, bands), stats[band]]
-        arrays = [one.transpose("time", "parcel", ...) for one in arrays]
-        shape = (len(copies.number),)
-        return xr.DataArray(
-            whole_series(copies.choose, arrays, shape=shape, dtype="int32"),
-            dims=("time", "parcel"),
-        )
-
-    counts = {band: valid_pixels(stats, band) for band in bands}
-    chosen: _Choice = {band: choose(counts[band], band) for band in bands}
-    chosen[None] = choose(_total(counts), bands[0])
+    chosen: _Choice = {band: chosen_copies(stats, copies, band) for band in bands}
+    chosen[None] = _choose(stats, copies, _total(stats, bands), bands[0])
     return chosen
 
 
-def _total(counts: Mapping[str, xr.DataArray]) -> xr.DataArray:
-    return xr.concat([*counts.values()], "band").sum("band")
+def _choose(stats: xr.Dataset, copies: Copies, n_valid: xr.Variable, band: str) -> xr.Variable:
+    seen = seen_share(stats) if "observed" in stats else n_valid
+    arrays = [one.transpose("time", "parcel", ...) for one in (n_valid, seen, stats[band].variable)]
+    shape = (len(copies.number),)
+    data = whole_series(copies.choose, arrays, shape=shape, dtype="int32")
+    return xr.Variable(("time", "parcel"), data)
 
 
-def valid_pixels(stats: xr.Dataset, band: str) -> xr.DataArray:
+def _total(stats: xr.Dataset, bands: list[str]) -> xr.Variable:
+    return _stack([valid_pixels(stats, band) for band in bands]).sum("band")
+
+
+def _stack(layers: list[xr.Variable]) -> xr.Variable:
+    return xr.Variable.concat(layers, "band")  # type: ignore[no-untyped-call]
+
+
+def valid_pixels(stats: xr.Dataset, band: str) -> xr.Variable:
     """Return the valid pixels (time, parcel) as far as they are known: all that tells copies."""
     if "n_valid" in stats and band in stats["band"].to_numpy():
-        return stats["n_valid"].sel(band=band, drop=True)
-    names = statistic_names(stats)
+        place = [*stats["band"].to_numpy()].index(band)
+        return stats["n_valid"].variable.isel(band=place)
+    names, variable = statistic_names(stats), stats[band].variable
     if "count" in names:
-        return stats[band].sel(statistic="count", drop=True)
-    return stats[band].isel(statistic=0, drop=True).notnull().astype("int32")
+        return variable.isel(statistic=names.index("count"))
+    return xr.Variable(
+        ("time", "parcel"), variable.isel(statistic=0).notnull().astype("int32").data
+    )
 
 
-def seen_share(stats: xr.Dataset, bands: list[str]) -> xr.DataArray:
-    """Return the share of each parcel with source data; without it, 1 where a pixel is valid."""
+def seen_share(stats: xr.Dataset) -> xr.Variable:
+    """Return the share of each parcel with source data; 1 in a cube that does not tell."""
     if "observed" in stats:
-        return stats["observed"]
-    return xr.DataArray(_total({band: valid_pixels(stats, band) for band in bands}) > 0)
+        return stats["observed"].variable
+    name = band_names(stats)[0]
+    return xr.ones_like(stats[name].variable.isel(statistic=0), dtype="float32")
 
 
-def _with_source(
-    result: xr.Dataset, ids: NDArray[np.str_], chosen: Mapping[str, xr.DataArray]
-) -> xr.Dataset:
+def _with_source(result: xr.Dataset, ids: NDArray[np.str_], chosen: _Choice) -> xr.Dataset:
     """Say of each number where it comes from."""
     names, code = np.unique(ids, return_inverse=True)
-    small = code.astype("int32")
-    layers = [xr.apply_ufunc(small.__getitem__, one, dask="parallelized", output_dtypes=["int32"])
-              for one in chosen.values()]  # fmt: skip
-    source = xr.concat(layers, "band").assign_attrs(
-        long_name="position in source_items of the items that the numbers are of"
-    )
-    labels = {"band": [*chosen], "source_items": ("source_item", names)}
+    places = code.astype("int32")
+
+    def look_up(entries: NDArray[np.int32]) -> NDArray[np.int32]:
+        return np.asarray(places[entries])
+
+    bands = [name for name in chosen if name is not None]
+    layers = [
+        chosen[name].copy(
+            data=whole_series(look_up, [chosen[name]], shape=chosen[name].shape[:1], dtype="int32")
+        )
+        for name in bands
+    ]
+    source = _stack(layers)
+    source.attrs = {"long_name": "position in source_items of the items that the numbers are of"}
+    labels = {"band": bands, "source_items": ("source_item", names)}
     return result.assign_coords(labels).assign(source=source)
 
 
-def _taken(array: xr.DataArray, like: xr.DataArray, chosen: _Choice) -> xr.DataArray:
+def _taken(array: xr.DataArray, chosen: _Choice) -> xr.Variable:
     """Return the chosen copies of one variable."""
 
-    def of(name: object) -> xr.DataArray:
+    def of(name: object) -> xr.Variable:
         return chosen[str(name) if name in chosen else None]
 
+    variable = array.variable
     if "band" not in array.dims:
-        return _take(array, like, of(array.name))
+        return _take(variable, of(array.name))
     names = array["band"].to_numpy()
-    each = [_take(array.sel(band=[one]), like.sel(band=[one]), of(one)) for one in names]
-    return xr.concat(each, "band").transpose(*array.dims)
+    each = [_take(variable.isel(band=k), of(name)) for k, name in enumerate(names)]
+    return _stack(each).transpose(*array.dims)
 
 
-def _take(array: xr.DataArray, like: xr.DataArray, chosen: xr.DataArray) -> xr.DataArray:
-    ordered = array.variable.transpose("time", "parcel", ...)
+def _take(variable: xr.Variable, chosen: xr.Variable) -> xr.Variable:
+    ordered = variable.transpose("time", "parcel", ...)
     rest = ordered.shape[2:]
-    take = partial(_along_time, width=len(rest))
     data = whole_series(
-        take,
-        [xr.DataArray(ordered), chosen],
+        partial(_along_time, width=len(rest)),
+        [ordered, chosen],
         shape=(chosen.sizes["time"], *rest),
-        dtype=str(array.dtype),
+        dtype=str(variable.dtype),
     )
-    taken = xr.Variable(ordered.dims, data, array.attrs).transpose(*array.dims)
-    return like.copy(data=taken.data)
+    return xr.Variable(ordered.dims, data, variable.attrs).transpose(*variable.dims)
 
 
 def _along_time(values: NDArray[Any], chosen: NDArray[np.int32], *, width: int) -> NDArray[Any]:
@@ -177,21 +186,24 @@ def _along_time(values: NDArray[Any], chosen: NDArray[np.int32], *, width: int) 
     return np.take_along_axis(values, index, axis=0)
 
 
-def _number(stats: xr.Dataset, bands: list[str], copies: Copies) -> xr.DataArray:
-    def count(observed: NDArray[Any], before: NDArray[Any]) -> NDArray[np.uint8]:
-        each = np.where(observed > 0, before.astype("int64") + 1, 0)
+def _number(stats: xr.Dataset, bands: list[str], copies: Copies) -> xr.Variable:
+    def count(
+        valid: NDArray[Any], observed: NDArray[Any], before: NDArray[Any]
+    ) -> NDArray[np.uint8]:
+        each = np.where((valid > 0) | (observed > 0), before.astype("int64") + 1, 0)
         return np.clip(copies.sum(each) - 1, 0, 255).astype("uint8")
 
-    seen = seen_share(stats, bands).transpose("time", "parcel")
-    before = stats["n_dup"] if "n_dup" in stats else xr.zeros_like(seen, dtype="uint8")
+    valid = _total(stats, bands)
+    seen = seen_share(stats) if "observed" in stats else valid
+    before = stats["n_dup"].variable if "n_dup" in stats else xr.zeros_like(valid, dtype="uint8")
     data = whole_series(
         count,
-        [seen, before.transpose("time", "parcel")],
+        [one.transpose("time", "parcel") for one in (valid, seen, before)],
         shape=(len(copies.number),),
         dtype="uint8",
     )
     attrs = {"long_name": "other copies of the acquisition that saw the parcel", "units": "1"}
-    return xr.DataArray(data, dims=("time", "parcel"), attrs=attrs)
+    return xr.Variable(("time", "parcel"), data, attrs)
 
 
 def _times(stats: xr.Dataset, copies: Copies) -> dict[Hashable, Any]:

@@ -9,10 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube.observations import STATES, state_codes
-from cbmcube.series._blocks import whole_series
+from cbmcube.series._blocks import in_whole_series, whole_series
 from cbmcube.series._copies import Copies
 from cbmcube.series._cube import select_bands
-from cbmcube.series._duplicates import chosen_copies, valid_pixels
+from cbmcube.series._duplicates import chosen_copies, seen_share, valid_pixels
 from cbmcube.series._window import Moment, up_to
 
 LEDGER = (*STATES, "DUPLICATE", "NOT_READ")
@@ -64,9 +64,9 @@ def states(
     ['OK', 'MASKED']
     """
     name = select_bands(stats, band)[0]
-    stats = up_to(stats, as_of)
+    stats = in_whole_series(up_to(stats, as_of))
     copies = Copies.of(stats)
-    arrays = [valid_pixels(stats, name), _observed(stats), _failed(stats, name)]
+    arrays = [valid_pixels(stats, name), seen_share(stats), _failed(stats, name)]
     if copies.number.max(initial=1) > 1:
         arrays.append(chosen_copies(stats, copies, name))
 
@@ -92,18 +92,11 @@ def states(
         "flag_values": np.arange(len(LEDGER), dtype="uint8"),
         "flag_meanings": " ".join(LEDGER),
     }
-    result = ordered[0].astype("uint8").copy(data=data).rename("state")
-    return result.assign_attrs(attrs)
+    known = stats[name].isel(statistic=0, drop=True).transpose("time", "parcel")
+    return known.copy(data=data).rename("state").assign_attrs(attrs)
 
 
-def _observed(stats: xr.Dataset) -> xr.DataArray:
-    if "observed" in stats:
-        return stats["observed"]
-    name = select_bands(stats, None)[0]
-    return xr.ones_like(stats[name].isel(statistic=0, drop=True), dtype="float32")
-
-
-def _failed(stats: xr.Dataset, band: str) -> xr.DataArray:
+def _failed(stats: xr.Dataset, band: str) -> xr.Variable:
     if "n_failed" in stats and band in stats["band"].to_numpy():
-        return stats["n_failed"].sel(band=band, drop=True)
-    return xr.zeros_like(_observed(stats), dtype="uint8")
+        return stats["n_failed"].sel(band=band).variable
+    return xr.zeros_like(seen_share(stats), dtype="uint8")
