@@ -1,5 +1,6 @@
 """Time series of parcels: one copy of each acquisition, composites, gaps, outliers, smoothing."""
 
+from cbmcube.series._colour import COLOURS, ColourRule, colour_class, dropped_colours
 from cbmcube.series._composite import composite
 from cbmcube.series._cube import (
     RADAR,
@@ -22,16 +23,20 @@ from cbmcube.series._window import Moment, time_window, up_to
 
 __all__ = [
     "CAUSES",
+    "COLOURS",
     "KINDS",
     "LEDGER",
     "RADAR",
+    "ColourRule",
     "Method",
     "Moment",
     "Outlier",
     "OutlierRule",
     "band_names",
+    "colour_class",
     "composite",
     "deduplicate",
+    "dropped_colours",
     "gap_summary",
     "gaps",
     "is_radar",
