@@ -72,11 +72,16 @@ def permutation_importance(
     ... )
     >>> from cbmcube.testing import vector_cube
     >>> stats = vector_cube(parcels=40, days=120)
-    >>> permutation_importance(
-    ...     crop_features(stats, period="30D"), stats["crop"].to_series(), spatial_folds(stats, size=400),
-    ...     rule=CropRule(trees=5), permutations=1,
-    ... ).shape
-    (3, 3)
+    >>> features = crop_features(stats, period="30D", n_obs=False)
+    >>> found = permutation_importance(
+    ...     features,
+    ...     stats["crop"].to_series(),
+    ...     spatial_folds(stats, size=400, repeats=1),
+    ...     rule=CropRule(trees=5),
+    ...     permutations=1,
+    ... )
+    >>> sorted(found.index)
+    ['B04', 'B08', 'NDVI']
     """
     rule = CropRule() if rule is None else rule
     if permutations < 1:
