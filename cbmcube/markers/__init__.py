@@ -2,6 +2,7 @@
 
 from cbmcube.markers._combine import aggregate, confirm, merge
 from cbmcube.markers._events import EVENT_COLUMNS, check_events, empty_events, make_events
+from cbmcube.markers._evidence import EVIDENCE, window_evidence
 from cbmcube.markers._fuse import fuse
 from cbmcube.markers._fuse_rule import FUSE_PRESETS, FuseRule
 from cbmcube.markers._hull import mowing_hull
@@ -12,6 +13,7 @@ from cbmcube.markers._threshold import ThresholdRule, threshold_runs
 
 __all__ = [
     "EVENT_COLUMNS",
+    "EVIDENCE",
     "FUSE_PRESETS",
     "HULL_PRESETS",
     "MOWING_PRESETS",
@@ -29,4 +31,5 @@ __all__ = [
     "mowing",
     "mowing_hull",
     "threshold_runs",
+    "window_evidence",
 ]
