@@ -62,8 +62,8 @@ def mowing_hull(
     pandas.DataFrame
         An event table (see :data:`EVENT_COLUMNS`). ``start_date`` and ``before_date`` are the
         observation before the loss; ``main_date`` and ``end_date`` the one after it; ``score`` is
-        the distance to the hull. There is no confidence. An event at the last observation is
-        provisional: it may still be a cloud. Of parcels without event, those without observation
+        the distance to the hull. There is no confidence. The last observation never is an
+        event, because the hull ends there. Of parcels without event, those without observation
         between `peak_from_doy` and `peak_before_doy` are ``NOT_VALID`` for ``NO_REFERENCE``.
 
     Raises
@@ -122,7 +122,6 @@ def _detect(signals: Signals, rule: HullRule) -> Found:
         "value_end": signal.value[row, parcel],
         "magnitude": -steps.change[row, parcel],
         "score": distance[row, parcel],
-        "provisional": np.isnan(steps.wait[row, parcel]),
     }
     found = judge(signal, parcel, columns, min_obs=rule.min_obs, max_gap_days=rule.max_gap_days)
     reason = found.reason.copy()
