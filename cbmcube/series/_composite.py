@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cbmcube.exceptions import OptionError
 from cbmcube.series._cube import (
     band_names,
+    coords_beside_time,
     is_radar,
     orbit_table,
     select_statistics,
@@ -243,9 +244,6 @@ def _with_coords(
     result: xr.Dataset, stats: xr.Dataset, layout: _Layout, kept: tuple[str, ...]
 ) -> xr.Dataset:
     """Add the new time axis, and every coordinate of `stats` that does not lie on time."""
-    old = {"time", "statistic", "band"}
-    still = [name for name, c in stats.coords.items() if not {*c.dims} & old]
-    fixed = stats.drop_vars([name for name in stats.variables if name not in still])
     times = stats["time"].to_numpy()
     entries = pd.Series(times).groupby(layout.groups.code)
     rows = pd.RangeIndex(layout.groups.size)
@@ -261,7 +259,7 @@ def _with_coords(
     for name in layout.series.columns:
         repeated = np.tile(layout.series[name].to_numpy(), len(layout.periods.days))
         new[name] = ("time", repeated, stats[name].attrs if name in stats else {})
-    return result.assign_coords(new).assign_coords(fixed.coords)
+    return result.assign_coords(new).assign_coords(coords_beside_time(stats))
 
 
 def _describe(layout: _Layout, period: str, weights: str | None) -> str:
