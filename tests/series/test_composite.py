@@ -180,7 +180,7 @@ def test_lazy_gives_the_same_and_stays_lazy(product):
 
 
 def test_chunks_of_parcels_change_nothing(monkeypatch):
-    monkeypatch.setattr("cbmcube.series._composite._TASK_BYTES", 4 * 84 * 8 * 3)
+    monkeypatch.setattr("cbmcube.series._blocks._TASK", 84 * 8 * 3)
     lazy = composite(vector_cube(parcels=8, lazy=True), "5D")
     assert lazy["NDVI"].chunks[1] == (3, 3, 2)
     xr.testing.assert_identical(lazy.compute(), composite(vector_cube(parcels=8), "5D"))

@@ -162,7 +162,7 @@ def test_few_observations_are_what_they_are():
 def test_lazy_gives_the_same_whatever_the_chunks(method, nothing_computes, monkeypatch):
     whole = smooth(vector_cube(parcels=8, days=120), ["NDVI", "B08"], method=method)
     assert whole["NDVI"].dtype == "float32"
-    monkeypatch.setattr("cbmcube.series._composite._TASK_BYTES", 4 * 48 * 2 * 3)
+    monkeypatch.setattr("cbmcube.series._blocks._TASK", 2 * 120 * 3)
     with nothing_computes:
         lazy = smooth(vector_cube(parcels=8, days=120, lazy=True), ["NDVI", "B08"], method=method)
     assert len(lazy["NDVI"].chunks[1]) > 1
