@@ -180,14 +180,13 @@ def _observations(stats: xr.Dataset, layout: _Layout, kept: tuple[str, ...]) -> 
 def _companions(stats: xr.Dataset, layout: _Layout) -> Mapping[str, xr.DataArray]:
     """Aggregate what stands beside the bands: pixel numbers and shares."""
     result: dict[str, xr.DataArray] = {}
-    names = band_names(stats)
     times = xr.DataArray(layout.groups.acquisitions(), dims="time")
     if "n_valid" in stats:
-        total = _summed(stats["n_valid"].sel(band=names), layout)
-        result["n_valid"] = total.astype("int64").transpose("band", "time", "parcel")
+        result["n_valid"] = _of_bands(_summed(stats["n_valid"], layout), stats)
     if "n_total" in stats:
-        offered = (xr.DataArray(stats["n_total"].sel(band=names).variable) * times).astype("int64")
-        result["n_total"] = offered.transpose("band", "time", "parcel")
+        total = stats["n_total"]  # on time too, where cubes with other totals were put together
+        each = _summed(total, layout) if "time" in total.dims else total.variable * times.variable
+        result["n_total"] = _of_bands(xr.DataArray(each), stats)
     shares = [str(name) for name in stats.data_vars if str(name).endswith("_fraction")]
     for name in (*(["observed"] if "observed" in stats else []), *shares):
         known: xr.DataArray = stats[name].notnull()  # noqa: PD004 - xarray prefers it
@@ -198,6 +197,13 @@ def _companions(stats: xr.Dataset, layout: _Layout) -> Mapping[str, xr.DataArray
         share = share.fillna(0) if name == "observed" else share
         result[name] = share.astype("float32").assign_attrs(stats[name].attrs)
     return result
+
+
+def _of_bands(numbers: xr.DataArray, stats: xr.Dataset) -> xr.DataArray:
+    """Put numbers of pixels into the order of the bands, -1 of one that has none."""
+    counted = numbers.astype("int64").assign_coords(band=stats["band"])
+    whole = counted.reindex(band=band_names(stats), fill_value=-1)
+    return whole.transpose("band", "time", "parcel")
 
 
 def _summed(array: xr.DataArray, layout: _Layout) -> xr.DataArray:
