@@ -57,6 +57,7 @@ REASONS = (
     "UNKNOWN_OFFSET",
     "FLAT_REFERENCE",
     "NO_REFERENCE",
+    "UNCONFIRMED",
 )
 NOT_EXECUTED = ("CLASS_NONE", "NO_INPUT", "NOT_RELEVANT")
 """Reasons for which a marker does not run at all; with the others it runs and cannot tell."""
@@ -88,7 +89,9 @@ def empty_events() -> pd.DataFrame:
     return make_events({"parcel": []})
 
 
-def make_events(columns: Mapping[str, Any]) -> pd.DataFrame:
+def make_events(
+    columns: Mapping[str, Any], *, further: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """Build an event table from some of its columns.
 
     Parameters
@@ -96,6 +99,8 @@ def make_events(columns: Mapping[str, Any]) -> pd.DataFrame:
     columns
         Arrays of one length by column name; `parcel` is required. Other columns default to
         an event that is ``OK`` and of which nothing else is known.
+    further
+        Columns that an event table does not have, to follow its own as they are.
 
     Returns
     -------
@@ -120,6 +125,8 @@ def make_events(columns: Mapping[str, Any]) -> pd.DataFrame:
     data = {name: _column(name, columns, index) for name in EVENT_COLUMNS}
     table = pd.DataFrame(data, index=index)
     table["event_id"] = _event_ids(table)
+    for name, values in (further or {}).items():
+        table[name] = pd.Series(values, index=index)
     return table.sort_values(_ORDER, kind="stable", na_position="last", ignore_index=True)
 
 

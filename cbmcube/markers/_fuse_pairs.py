@@ -1,0 +1,121 @@
+"""Pairs of events of two markers, and the one event that each of them is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cbmcube.markers._events import REASONS
+from cbmcube.markers._fuse_rule import FuseRule
+from cbmcube.markers._intervals import OPEN, overlaps
+from cbmcube.markers._select import match_once
+from cbmcube.markers._sides import Side, intervals_of, moments, with_lists
+
+_Floats = NDArray[np.float64]
+_Flags = NDArray[np.bool_]
+_Ints = NDArray[np.int64]
+
+
+def fused_confidence(first: _Floats, second: _Floats) -> _Floats:
+    """Return the confidence of pairs: doubts d = 1 - c become d1 d2 / (d1 + d2)."""
+    d, e = 1.0 - np.asarray(first, float), 1.0 - np.asarray(second, float)
+    return np.asarray(1.0 - np.divide(d * e, d + e, out=np.zeros_like(d + e), where=d + e > 0))
+
+
+def weights(events: pd.DataFrame, rule: FuseRule) -> _Floats:
+    """Return what confidences count, 0 where there is none."""
+    share = np.where(events["confidence_kind"] == "p_value", rule.p_value_share, 1.0)
+    return np.nan_to_num(events["confidence"].to_numpy(dtype=float)) * share
+
+
+def is_radar(events: pd.DataFrame) -> _Flags:
+    return np.array([bool(s) and all(name.startswith("S1") for name in s)
+                     for s in events["sources"]], dtype=bool)  # fmt: skip
+
+
+def pair_events(one: Side, two: Side, rule: FuseRule) -> tuple[_Ints, _Ints]:
+    """Return the rows of events that are paired; which table is first is of no matter."""
+    left, right = one.intervals, two.intervals
+    a, b, length = overlaps(left, right)
+    weight = weights(one.events, rule)[a] + weights(two.events, rule)[b]
+    starts, ends = left.start[a] + right.start[b], np.minimum(left.end[a], right.end[b])
+    keep = match_once(a, b, worst=[-length, -weight, starts, ends])
+    return a[keep], b[keep]
+
+
+def fused_events(one: Side, two: Side, a: _Ints, b: _Ints, rule: FuseRule) -> pd.DataFrame:
+    """Return one row for each pair, on the base of the more confident one."""
+    left, right = one.events.iloc[a], two.events.iloc[b]
+    strength = [weights(events, rule) for events in (left, right)]
+    swap = _ranks_lower(left, right, *strength)
+    both = pd.concat([left, right], ignore_index=True)
+    place, pairs = np.arange(len(a)), len(a)
+    better = np.where(swap, place + pairs, place)
+    worse = np.where(swap, place, place + pairs)
+    rows, other = (both.iloc[k].reset_index(drop=True) for k in (better, worse))
+    confidence = fused_confidence(*strength)
+    radar = is_radar(rows) & is_radar(other)
+    confidence[radar] = np.minimum(confidence[radar], rule.radar_most)
+    rows = with_lists(rows, other, place, place)
+    return _interval(rows, other, rule).assign(
+        sources=rows["sources"].map(sorted),
+        parts=rows["parts"].map(sorted),
+        confidence=confidence,
+        confidence_kind=pd.Categorical.from_codes(
+            np.full(pairs, rows["confidence_kind"].cat.categories.get_loc("fused")),
+            dtype=rows["confidence_kind"].dtype,
+        ),
+        p_value=np.fmin(rows["p_value"], other["p_value"]),
+        n_obs=(rows["n_obs"].astype(int) + other["n_obs"]).clip(upper=65_535),
+        gap_overlap_days=np.fmin(rows["gap_overlap_days"], other["gap_overlap_days"]),
+        provisional=rows["provisional"] | other["provisional"],
+        **_outcome(rows, other),
+    )
+
+
+def _ranks_lower(left: pd.DataFrame, right: pd.DataFrame, mine: _Floats, theirs: _Floats) -> _Flags:
+    """Say where the right one is better: surer, shorter, earlier, or by its id."""
+    spans = [intervals_of(events) for events in (left, right)]
+    length = spans[0].end - spans[0].start, spans[1].end - spans[1].start
+    swap = right["event_id"].to_numpy() < left["event_id"].to_numpy()
+    for one, two in ((spans[0].start, spans[1].start), length, (-mine, -theirs)):
+        swap = np.where(two != one, two < one, swap)
+    return np.asarray(swap, dtype=bool)
+
+
+def _may_stand(events: pd.DataFrame) -> _Flags:
+    """Say which events need no more than a partner."""
+    return ((events["status"] == "OK") | (events["reason"] == "UNCONFIRMED")).to_numpy()
+
+
+def _outcome(rows: pd.DataFrame, other: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    """A pair is ``OK`` if one of it is, or if both lacked nothing but a partner."""
+    sound = (rows["status"] == "OK") | (other["status"] == "OK")
+    sound |= _may_stand(rows) & _may_stand(other)
+    codes = np.stack([part["reason"].cat.codes.to_numpy() for part in (rows, other)])
+    reason = pd.Categorical.from_codes(
+        np.where(sound, -1, codes.min(axis=0)), categories=[*REASONS]
+    )
+    status = rows["status"].where(~sound, "OK")
+    return {"status": status, "reason": pd.Series(reason, rows.index)}
+
+
+def _interval(rows: pd.DataFrame, other: pd.DataFrame, rule: FuseRule) -> pd.DataFrame:
+    """Give the pairs their dates."""
+    if rule.interval == "confident":
+        return rows
+    spans = intervals_of(rows), intervals_of(other)
+    start = np.maximum(*(span.start for span in spans))
+    end = np.minimum(*(span.end for span in spans))
+    before = pd.concat([rows["before_date"], other["before_date"]], axis=1).max(axis=1)
+    middle = np.where(end < OPEN, start + (end - start) // 2, start)
+    return rows.assign(
+        start_date=moments(start),
+        main_date=moments(middle),
+        end_date=moments(end),
+        before_date=before,
+        open=end >= OPEN,
+    )
