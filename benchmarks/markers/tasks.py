@@ -37,6 +37,8 @@ class Task:
     finds: str
     """What should be found, in words."""
     radar_only: bool = False
+    dated_by_begin: bool = False
+    """Whether what is found are states, of which only the begin is compared."""
 
     @property
     def name(self) -> str:
@@ -91,6 +93,7 @@ def _arable() -> Iterator[Task]:
         run=partial(_ploughing, with_radar=False),
         truth=_dated("ploughing", "sowing", "loss"),
         finds="tillage, dated by the begin of bare soil",
+        dated_by_begin=True,
     )
     yield one(
         "ploughing",
@@ -98,6 +101,7 @@ def _arable() -> Iterator[Task]:
         run=partial(_ploughing, with_radar=True),
         truth=_dated("ploughing", "sowing", "loss"),
         finds="tillage, dated by the begin of bare soil",
+        dated_by_begin=True,
     )
     yield one(
         "threshold_runs",
@@ -105,6 +109,7 @@ def _arable() -> Iterator[Task]:
         run=_below,
         truth=_dated("harvest"),
         finds="harvests, dated by the begin of the run",
+        dated_by_begin=True,
     )
     yield one(
         "class_runs",
@@ -112,6 +117,7 @@ def _arable() -> Iterator[Task]:
         run=_bare_leads,
         truth=_dated("harvest"),
         finds="harvests, dated by the begin of the run",
+        dated_by_begin=True,
     )
 
 
