@@ -13,6 +13,7 @@ __all__ = [
     "ClusterMismatchWarning",
     "CropListWarning",
     "DamagedStoreWarning",
+    "DifferentPixelsWarning",
     "FilteredOutWarning",
     "IgnoredOffsetWarning",
     "IndexNameWarning",
@@ -82,6 +83,10 @@ class OutsideParcelsWarning(CbmcubeWarning):
 
 class DamagedStoreWarning(CbmcubeWarning):
     """A damaged object of a store was set aside, and will be made again."""
+
+
+class DifferentPixelsWarning(CbmcubeWarning):
+    """Two sources that are compared differ in pixel rule, buffer or mask."""
 
 
 class SingleWriterWarning(CbmcubeWarning):

@@ -1,137 +1,147 @@
-"""How far two sets of paired numbers agree, with intervals from resampled dates."""
+"""How far two sets of paired numbers agree, from their moments, with intervals."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_Floats = NDArray[np.float64]
+from cbmcube.agreement._moments import FIELDS, merge, weighted
 
 LIMIT = 1.96
 """Standard deviations from the bias to each limit (Bland and Altman, Lancet 327, 1986)."""
 
+NUMBERS = (
+    "n",
+    "bias",
+    "mae",
+    "rmse",
+    "ubrmse",
+    "sd",
+    "lower",
+    "upper",
+    "margin",
+    "within",
+    "r",
+    "slope",
+    "intercept",
+    "orthogonal_slope",
+    "orthogonal_intercept",
+    "proportional_slope",
+    "proportional_intercept",
+)
+"""What `numbers` returns, in its order."""
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """Agreement of n pairs; NaN where n is too small or a source is constant."""
+RESAMPLED = (
+    "bias",
+    "mae",
+    "rmse",
+    "ubrmse",
+    "lower",
+    "upper",
+    "within",
+    "r",
+    "slope",
+    "orthogonal_slope",
+    "proportional_slope",
+)
+"""Numbers with intervals from resampled days."""
 
-    bias: float
-    mae: float
-    rmse: float
-    ubrmse: float
-    r: float
-    slope: float
-    intercept: float
-    orthogonal_slope: float
-    proportional_slope: float
-    lower: float
-    upper: float
+# Less variance than this share of the larger source's is rounding of a constant.
+_ROUNDING = 1e-13
+
+_Floats = NDArray[np.float64]
 
 
-def metrics(a: _Floats, b: _Floats) -> Metrics:
-    """Compare paired values without NaN; fewer than three pairs give NaN throughout.
+def numbers(moments: _Floats) -> dict[str, _Floats]:
+    """Return the numbers of agreement of each row of moments; NaN for fewer than three pairs.
 
     The orthogonal slope is that of total least squares, where both sources have error:
-    ``(s_bb - s_aa + sqrt((s_bb - s_aa)^2 + 4 s_ab^2)) / (2 s_ab)``.
+    ``(s_bb - s_aa + sqrt((s_bb - s_aa)^2 + 4 s_ab^2)) / (2 s_ab)``. The margin is the half width
+    of the 95 % interval of each limit, ``1.96 sd sqrt(1/n + 1.96^2 / (2 (n - 1)))`` (Bland and
+    Altman, Statistical Methods in Medical Research 8, 1999), which takes pairs as independent.
     """
-    if len(a) < 3:
-        return Metrics(*[float("nan")] * 11)
-    d = b - a
-    bias, spread = float(d.mean()), float(d.std(ddof=1))
-    rmse = float(np.sqrt(np.mean(d**2)))
-    slope, intercept = _line(a, b)
-    return Metrics(
-        bias=bias,
-        mae=float(np.abs(d).mean()),
-        rmse=rmse,
-        # The same as sqrt(rmse^2 - bias^2), without its loss of digits.
-        ubrmse=float(d.std()),
-        r=_correlation(a, b),
-        slope=slope,
-        intercept=intercept,
-        orthogonal_slope=_orthogonal(a, b),
-        proportional_slope=_line((a + b) / 2, d)[0],
-        lower=bias - LIMIT * spread,
-        upper=bias + LIMIT * spread,
-    )
+    m = {name: moments[..., number] for number, name in enumerate(FIELDS)}
+    n = np.where(m["n"] < 3, np.nan, m["n"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sd = np.sqrt(m["dd"] / (n - 1))
+        found = {
+            "n": m["n"],
+            "bias": m["d"] + 0 * n,
+            "mae": m["abs"] / n,
+            "rmse": np.sqrt(m["dd"] / n + m["d"] ** 2),
+            # The same as sqrt(rmse^2 - bias^2), without its loss of digits.
+            "ubrmse": np.sqrt(m["dd"] / n),
+            "sd": sd,
+            "lower": m["d"] - LIMIT * sd,
+            "upper": m["d"] + LIMIT * sd,
+            "margin": LIMIT * sd * np.sqrt(1 / n + LIMIT**2 / (2 * (n - 1))),
+            "within": m["within"] / n,
+        }
+        found |= _lines(m, 0 * n)
+    return {name: found[name] for name in NUMBERS}
 
 
-def _constant(values: _Floats) -> bool:
-    return bool(np.ptp(values) == 0)
-
-
-def _correlation(a: _Floats, b: _Floats) -> float:
-    return float("nan") if _constant(a) or _constant(b) else float(np.corrcoef(a, b)[0, 1])
-
-
-def _line(x: _Floats, y: _Floats) -> tuple[float, float]:
-    """Fit y on x by least squares."""
-    if _constant(x):
-        return float("nan"), float("nan")
-    centred = x - x.mean()
-    slope = float(np.sum(centred * (y - y.mean())) / np.sum(centred**2))
-    return slope, float(y.mean() - slope * x.mean())
-
-
-def _orthogonal(a: _Floats, b: _Floats) -> float:
-    if _constant(a):
-        return float("nan")
-    (s_aa, s_ab), (_, s_bb) = np.cov(a, b)
-    if s_ab == 0:
-        return 0.0 if s_aa > s_bb else float("nan")
-    return float((s_bb - s_aa + np.hypot(s_bb - s_aa, 2 * s_ab)) / (2 * s_ab))
+def _lines(m: dict[str, _Floats], nothing: _Floats) -> dict[str, _Floats]:
+    """Return correlation and lines; `nothing` is 0, or NaN for too few pairs."""
+    aa, bb, ab = m["aa"], m["bb"], m["ab"]
+    flat = m["high"] <= m["low"]
+    aa = np.where(flat, np.nan, aa) + nothing
+    r = np.clip(ab / np.sqrt(aa * np.where(bb <= _ROUNDING * aa, np.nan, bb)), -1, 1)
+    slope = ab / aa
+    across = (bb - aa + np.hypot(bb - aa, 2 * ab)) / (2 * ab)
+    across = np.where(ab == 0, np.where(aa > bb, 0.0, np.nan), across) + nothing + 0 * aa
+    # m = (a + b) / 2 and d = b - a: s_md = (s_bb - s_aa) / 2, s_mm = (s_aa + 2 s_ab + s_bb) / 4
+    middle = (m["aa"] + 2 * ab + bb) / 4
+    flat = middle <= _ROUNDING * (m["aa"] + bb)
+    grows = (bb - m["aa"]) / 2 / np.where(flat, np.nan, middle) + nothing
+    return {
+        "r": r,
+        "slope": slope,
+        "intercept": m["b"] - slope * m["a"],
+        "orthogonal_slope": across,
+        "orthogonal_intercept": m["b"] - across * m["a"],
+        "proportional_slope": grows,
+        "proportional_intercept": m["d"] - grows * (m["a"] + m["b"]) / 2,
+    }
 
 
 def intervals(
-    d: _Floats, date: NDArray[np.int64], *, draws: int, seed: int, level: float
+    moments: _Floats, day: NDArray[np.int64], *, draws: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Return percentile intervals of bias, rmse and both limits from resampled dates.
+    """Return 95 % percentile intervals of `RESAMPLED` from resampled days.
 
-    Pairs of one date share their errors (one atmosphere, one orbit), so whole dates are
-    drawn with replacement, not pairs.
+    Pairs of one day share their errors (one atmosphere, one wet soil), so whole days are drawn
+    with replacement, not pairs.
 
     Parameters
     ----------
-    d
-        Differences, without NaN.
-    date
-        Number of the date of each difference, from 0.
+    moments
+        Rows of moments.
+    day
+        Number of the day of each row.
+    draws, seed
+        Number of draws, and the seed of their random numbers.
 
     Returns
     -------
     dict
-        Names to (low, high); NaN for fewer than two dates or three pairs.
+        Names to (low, high); NaN for fewer than two days or three pairs.
     """
-    names = ("bias", "rmse", "lower", "upper")
-    dates = len(np.unique(date))
-    if dates < 2 or len(d) < 3:
-        return dict.fromkeys(names, (float("nan"), float("nan")))
-    shift = d.mean()  # sums of squares lose no digits around the middle
-    sums = _sums_by_date(d - shift, np.unique(date, return_inverse=True)[1], dates)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(dates, np.full(dates, 1 / dates), size=draws) @ sums
-    n, total, squares = drawn.T
-    usable = n > 1
-    n, total, squares = n[usable], total[usable], squares[usable]
-    variance = np.maximum(squares - total**2 / n, 0)
-    bias, spread = total / n + shift, np.sqrt(variance / (n - 1))
-    values = {
-        "bias": bias,
-        "rmse": np.sqrt(variance / n + bias**2),
-        "lower": bias - LIMIT * spread,
-        "upper": bias + LIMIT * spread,
-    }
-    ends = ((1 - level) / 2, (1 + level) / 2)
-    return {name: _ends(value, ends) for name, value in values.items()}
+    some = moments[:, 0] > 0
+    days, day = np.unique(day[some], return_inverse=True)
+    if len(days) < 2 or moments[:, 0].sum() < 3:
+        return dict.fromkeys(RESAMPLED, (float("nan"), float("nan")))
+    by_day = merge(moments[some], day, len(days))
+    drawn = np.random.default_rng(seed).multinomial(
+        len(days), np.full(len(days), 1 / len(days)), size=draws
+    )
+    values = numbers(weighted(by_day, drawn.astype("float64")))
+    return {name: _ends(values[name]) for name in RESAMPLED}
 
 
-def _ends(values: _Floats, shares: tuple[float, float]) -> tuple[float, float]:
-    low, high = np.quantile(values, shares)
+def _ends(values: _Floats) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, (0.025, 0.975))
     return float(low), float(high)
-
-
-def _sums_by_date(d: _Floats, date: NDArray[np.int64], dates: int) -> _Floats:
-    columns = (np.ones_like(d), d, d**2)
-    return np.stack([np.bincount(date, weights=c, minlength=dates) for c in columns], axis=1)

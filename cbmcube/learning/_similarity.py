@@ -107,8 +107,9 @@ def similarity(
     10 peers and 1.3 % with 30, not in 0.27 %. So `p_value` is of the other form,
     ``t = (x - mean) / (std sqrt(1 + 1/K))``, of Student's distribution with K - 1 degrees of
     freedom. Periods of one parcel are correlated, so their p-values are joined by Rüger's
-    bound, which needs no independence: of n periods, the k-th smallest times n / k, with k a
-    quarter of n. Many wrong claims around, or one holding with many fields, break both forms.
+    bound (Metrika 25, 1978), which needs no independence: of n periods, the k-th smallest
+    times n / k, with k a quarter of n. Many wrong claims around, or one holding with many
+    fields, break both forms.
 
     Peers follow the service of parcel data of the JRC (same crop, above 0.3 ha, nearest
     first), with more of them from further away. A peer is also required to have the rule's

@@ -7,6 +7,7 @@ from cbmcube.markers._coherence import coherence_noise, coherence_tests, mowing_
 from cbmcube.markers._coherence_rule import COHERENCE_PRESETS, CoherenceRule
 from cbmcube.markers._combine import aggregate, confirm, merge
 from cbmcube.markers._events import EVENT_COLUMNS, check_events, empty_events, make_events
+from cbmcube.markers._evidence import EVIDENCE, window_evidence
 from cbmcube.markers._fuse import fuse
 from cbmcube.markers._fuse_rule import FUSE_PRESETS, FuseRule
 from cbmcube.markers._harvest import HARVEST_PRESETS, harvest
@@ -23,6 +24,7 @@ __all__ = [
     "CATCH_CROP_PRESETS",
     "COHERENCE_PRESETS",
     "EVENT_COLUMNS",
+    "EVIDENCE",
     "FUSE_PRESETS",
     "HARVEST_PRESETS",
     "HULL_PRESETS",
@@ -57,4 +59,5 @@ __all__ = [
     "ploughing",
     "threshold_runs",
     "triangles",
+    "window_evidence",
 ]

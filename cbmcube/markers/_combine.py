@@ -62,6 +62,7 @@ def confirm(events: pd.DataFrame, by: pd.DataFrame, *, min_overlap: float = 0.0)
     >>> from cbmcube.testing import vector_cube
     >>> stats = vector_cube(parcels=2)
     >>> confirm(mowing(stats), mowing_hull(stats)).loc[1:, "n_events"].tolist()
+    [3, 3, 3]
     """
     parcels, first, second = sides(events, by, of_both=False)
     a, b, length = overlaps(first.intervals, second.intervals)
@@ -141,7 +142,7 @@ def _as_union(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
         start_date=moments(np.minimum(*(span.start for span in spans))),
         main_date=moments(mains[0] + (mains[1] - mains[0]) // 2),
         end_date=moments(np.maximum(*(span.end for span in spans))),
-        before_date=a["before_date"].combine(b["before_date"], min).astype(a["before_date"].dtype),
+        before_date=pd.concat([a["before_date"], b["before_date"]], axis=1).min(axis=1),
         n_obs=(a["n_obs"].astype(int) + b["n_obs"]).clip(upper=65_535),
         gap_overlap_days=np.fmax(a["gap_overlap_days"], b["gap_overlap_days"]),
         status=a["status"].where(~sound, "OK"),

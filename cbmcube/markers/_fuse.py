@@ -37,8 +37,9 @@ def fuse(
     """Join what two markers saw, such as one of each mission, into one list of events.
 
     Overlapping events are paired, each used once, the longest overlaps first. A pair is an event
-    even where one of them was ``UNCONFIRMED``. The rest stays as it is, or becomes
-    ``UNCONFIRMED``, as the rule says. Of events that are too near to each other the better stays.
+    even where one of them was ``UNCONFIRMED``, unless both have the same source, which sees the
+    same clouds. The rest stays as it is, or becomes ``UNCONFIRMED``, as the rule says. Of events
+    that are too near to each other the better stays.
 
     Parameters
     ----------
@@ -78,8 +79,8 @@ def fuse(
     >>> from cbmcube.testing import vector_cube
     >>> stats = vector_cube(parcels=2)
     >>> both = fuse(mowing(stats), mowing_hull(stats))
-    >>> both.loc[both["confidence_kind"] == "fused", "confidence"].min() >= 0.5
-    True
+    >>> both["confidence_kind"].tolist()
+    ['none', 'fused', 'fused', 'fused']
     """
     rule = choose(rule, FUSE_PRESETS)
     parcels, one, two = sides(first, second)
@@ -131,6 +132,6 @@ def _alone(
 def _gaps(gaps: pd.DataFrame | None, parcels: pd.Index) -> Intervals | None:
     if gaps is None:
         return None
-    number = parcels.get_indexer(gaps["parcel"])
+    number = parcels.get_indexer(pd.Index(gaps["parcel"]))
     found = Intervals(number, nanoseconds(gaps["begin"]), nanoseconds(gaps["end"]))
     return found.take(np.flatnonzero(number >= 0))

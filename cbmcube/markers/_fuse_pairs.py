@@ -59,20 +59,18 @@ def fused_events(one: Side, two: Side, a: _Ints, b: _Ints, rule: FuseRule) -> pd
     confidence = fused_confidence(*strength)
     radar = is_radar(rows) & is_radar(other)
     confidence[radar] = np.minimum(confidence[radar], rule.radar_most)
+    outcome = _outcome(rows, other)
     rows = with_lists(rows, other, place, place)
     return _interval(rows, other, rule).assign(
         sources=rows["sources"].map(sorted),
         parts=rows["parts"].map(sorted),
         confidence=confidence,
-        confidence_kind=pd.Categorical.from_codes(
-            np.full(pairs, rows["confidence_kind"].cat.categories.get_loc("fused")),
-            dtype=rows["confidence_kind"].dtype,
-        ),
+        confidence_kind=pd.Series("fused", rows.index, rows["confidence_kind"].dtype),
         p_value=np.fmin(rows["p_value"], other["p_value"]),
         n_obs=(rows["n_obs"].astype(int) + other["n_obs"]).clip(upper=65_535),
         gap_overlap_days=np.fmin(rows["gap_overlap_days"], other["gap_overlap_days"]),
         provisional=rows["provisional"] | other["provisional"],
-        **_outcome(rows, other),
+        **outcome,
     )
 
 
@@ -86,21 +84,25 @@ def _ranks_lower(left: pd.DataFrame, right: pd.DataFrame, mine: _Floats, theirs:
     return np.asarray(swap, dtype=bool)
 
 
-def _may_stand(events: pd.DataFrame) -> _Flags:
-    """Say which events need no more than a partner."""
-    return ((events["status"] == "OK") | (events["reason"] == "UNCONFIRMED")).to_numpy()
-
-
 def _outcome(rows: pd.DataFrame, other: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    """A pair is ``OK`` if one of it is, or if both lacked nothing but a partner."""
-    sound = (rows["status"] == "OK") | (other["status"] == "OK")
-    sound |= _may_stand(rows) & _may_stand(other)
+    """Say whether pairs are ``OK``: if one is, or if both lack nothing but a partner.
+
+    Where both are of one source the partner is none: it sees the same cloud.
+    """
+    fine = [part["status"] == "OK" for part in (rows, other)]
+    lonely = [part["reason"] == "UNCONFIRMED" for part in (rows, other)]
+    listed = zip(rows["sources"], other["sources"], strict=True)
+    shared = np.array([not set(a).isdisjoint(b) for a, b in listed], dtype=bool)
+    sound = fine[0] | fine[1] | (lonely[0] & lonely[1])
+    sound &= ~(shared & (lonely[0] | lonely[1]))
     codes = np.stack([part["reason"].cat.codes.to_numpy() for part in (rows, other)])
-    reason = pd.Categorical.from_codes(
-        np.where(sound, -1, codes.min(axis=0)), categories=[*REASONS]
-    )
-    status = rows["status"].where(~sound, "OK")
-    return {"status": status, "reason": pd.Series(reason, rows.index)}
+    gravest = np.where(codes < 0, len(REASONS), codes).min(axis=0)
+    reason = np.array([*REASONS, None], dtype=object)[np.where(sound, len(REASONS), gravest)]
+    status = np.where(sound, "OK", "NOT_VALID")
+    return {
+        "status": pd.Series(status, rows.index, rows["status"].dtype),
+        "reason": pd.Series(reason, rows.index, rows["reason"].dtype),
+    }
 
 
 def _interval(rows: pd.DataFrame, other: pd.DataFrame, rule: FuseRule) -> pd.DataFrame:

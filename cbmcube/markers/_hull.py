@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -61,8 +62,8 @@ def mowing_hull(
     pandas.DataFrame
         An event table (see :data:`EVENT_COLUMNS`). ``start_date`` and ``before_date`` are the
         observation before the loss; ``main_date`` and ``end_date`` the one after it; ``score`` is
-        the distance to the hull. There is no confidence. An event at the last observation is
-        provisional: it may still be a cloud. Of parcels without event, those without observation
+        the distance to the hull. There is no confidence. The last observation never is an
+        event, because the hull ends there. Of parcels without event, those without observation
         between `peak_from_doy` and `peak_before_doy` are ``NOT_VALID`` for ``NO_REFERENCE``.
 
     Raises
@@ -121,7 +122,6 @@ def _detect(signals: Signals, rule: HullRule) -> Found:
         "value_end": signal.value[row, parcel],
         "magnitude": -steps.change[row, parcel],
         "score": distance[row, parcel],
-        "provisional": np.isnan(steps.wait[row, parcel]),
     }
     found = judge(signal, parcel, columns, min_obs=rule.min_obs, max_gap_days=rule.max_gap_days)
     reason = found.reason.copy()
@@ -196,7 +196,7 @@ def _hull(signal: Signal, peak: _Flags, apart: float) -> _Floats:
             nodes.insert(0 if sign < 0 else len(nodes), node)
         nodes.insert(0 if sign < 0 else len(nodes), edge)
     hull = np.full(signal.value.shape, np.nan)
-    for left, right in zip(nodes, nodes[1:], strict=False):
+    for left, right in pairwise(nodes):
         low, high = (np.take_along_axis(signal.value, n[None], axis=0) for n in (left, right))
         length = signal.day[right] - signal.day[left]
         share = (day - signal.day[left]) / np.where(length > 0, length, 1.0)
@@ -208,7 +208,7 @@ def _hull(signal: Signal, peak: _Flags, apart: float) -> _Floats:
 def _highest(signal: Signal, among: _Flags) -> tuple[_Ints, _Flags]:
     """Return the row of each parcel's highest valid observation, the first of equals."""
     some = among & signal.valid
-    return np.where(some, signal.value, -np.inf).argmax(axis=0), some.any(axis=0)
+    return np.where(some, signal.value, -np.inf).argmax(axis=0), np.any(some, axis=0)
 
 
 def _losses(signal: Signal, steps: _Steps, distance: _Floats, rule: HullRule) -> _Flags:

@@ -13,6 +13,9 @@ from cbmcube.markers._rules import Rule, require
 class HullRule(Rule):
     """What the hull marker looks for; days of the year count from 1 January = 1.
 
+    Defaults are the source's, apart from `least_drop`: a starting value, not validated on field
+    data.
+
     Examples
     --------
     >>> from cbmcube.markers import HullRule
@@ -40,8 +43,10 @@ class HullRule(Rule):
     """Standard deviation of the random threshold that the closed form stands for."""
     share: float = 0.40
     """Share of random thresholds that a loss must pass."""
-    least_drop: float = 0.02
-    """Smaller losses are no event, in flat series that random thresholds let pass."""
+    least_drop: float = 0.10
+    """Smaller losses are no event. Ours: the standard deviation of a meadow that is not mown is
+    small, so that without it noise passes for mowing. 0.02 in the preset ``force``, against
+    rounding in flat series."""
     cloud_days: float = 6.0
     """A loss is a cloud if the next observation comes within these days …"""
     cloud_rise: float = 0.15
@@ -68,12 +73,6 @@ class HullRule(Rule):
 
 
 HULL_PRESETS: Mapping[str, HullRule] = MappingProxyType(
-    {
-        "force": HullRule(),
-        "force_plain": HullRule(spread=0.0),
-        "careful": HullRule(least_drop=0.10),
-    }
+    {"careful": HullRule(), "force": HullRule(least_drop=0.02)}
 )
-"""Rules of the hull marker by name. ``force`` is the default; ``force_plain`` is without the
-shift of random thresholds; ``careful`` (ours, a starting value that is not validated on field
-data) wants a loss of 0.10 at least."""
+"""Rules of the hull marker by name: ``careful`` is the default, ``force`` its source."""

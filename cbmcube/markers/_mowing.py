@@ -92,6 +92,7 @@ def mowing(
     >>> from cbmcube.testing import vector_cube
     >>> events = mowing(vector_cube(parcels=2), crops=["grassland"])
     >>> events[["parcel", "status", "n_events"]].drop_duplicates().to_numpy().tolist()
+    [['P0', 'NOT_EXECUTED', 0], ['P1', 'OK', 3]]
     """
     rule = choose(rule, MOWING_PRESETS)
     return find_events(

@@ -43,8 +43,8 @@ class Side:
     def of(cls, table: pd.DataFrame, parcels: pd.Index) -> Side:
         """Take the event table of one marker apart."""
         names = _names(check_events(table))
-        table = table[table["parcel"].isin(parcels)]
-        number = parcels.get_indexer(table["parcel"])
+        number = parcels.get_indexer(pd.Index(table["parcel"]))
+        table, number = table[number >= 0], number[number >= 0]
         parts = table["parts"] if "parts" in table else table["event_id"].map(lambda one: [one])
         is_event = table["main_date"].notna().to_numpy()
         listed = table["sources"].map(list).astype(object)
@@ -170,20 +170,22 @@ def add_rest(
         unite(*(side.sources[k] for side in tables if side.gravity[k] == gravity[k]))
         for k in number
     ]
-    rest = rest.assign(number=number, sources=looked, parts=[[] for _ in number])
+    lists = {"sources": looked, "parts": [[] for _ in number]}
+    columns = {name: pd.Series(some, rest.index, object) for name, some in lists.items()}
+    rest = rest.assign(number=number, **columns)
     table = pd.concat([rows, rest], ignore_index=True) if len(rows) else rest
     place = table["number"].to_numpy()
     n_obs = np.minimum(sum(side.n_obs for side in tables), 65_535)
     longest = np.fmin(*(side.longest for side in tables))
-    columns = {name: table[name] for name in EVENT_COLUMNS if name != "event_id"}
-    columns |= {name: np.full(len(table), value) for name, value in names.items()}
-    columns |= {
+    filled: dict[str, Any] = {name: table[name] for name in EVENT_COLUMNS if name != "event_id"}
+    filled |= {name: np.full(len(table), value) for name, value in names.items()}
+    filled |= {
         "parcel": parcels.to_numpy()[place],
         "n_obs_window": n_obs[place],
         "max_gap_days": longest[place],
         "n_events": np.bincount(rows["number"], minlength=len(parcels))[place],
     }
-    return make_events(columns, further={"parts": table["parts"]})
+    return make_events(filled, further={"parts": table["parts"]})
 
 
 def with_lists(events: pd.DataFrame, others: pd.DataFrame, a: _Ints, b: _Ints) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube.exceptions import OptionError
-from cbmcube.observations._schema import FULLY_OBSERVED, STATES, observation_schema
+from cbmcube.observations._schema import STATES, observation_schema, state_codes
 
 
 def to_observations(stats: xr.Dataset, *, geometry: bool = False) -> pd.DataFrame:
@@ -162,7 +162,9 @@ def observation_table(cube: xr.Dataset) -> pa.Table:
     columns["n_valid"], columns["observed"] = n_valid, observed
     columns["n_total"] = np.broadcast_to(cube["n_total"].sel(band=bands).values.T, shape)
     failed = "n_failed" in cube and np.moveaxis(cube["n_failed"].sel(band=bands).values, 0, -1)
-    columns["state"] = _states(n_valid, observed, np.broadcast_to(failed, shape))
+    columns["state"] = np.array(STATES)[
+        state_codes(n_valid, observed, np.broadcast_to(failed, shape))
+    ]
     names = [str(name) for name in cube["statistic"].values]
     for position, name in enumerate(names):
         columns[name] = np.stack([cube[band].values[..., position] for band in bands], axis=-1)
@@ -190,12 +192,6 @@ def _labels(
         if coord.dims == ("time",):
             labels[str(name)] = np.broadcast_to(coord.values[:, None, None], shape)
     return labels
-
-
-def _states(n_valid: NDArray[Any], observed: NDArray[Any], n_failed: NDArray[Any]) -> NDArray[Any]:
-    choices = [n_failed > 0, observed <= 0, n_valid == 0, observed < FULLY_OBSERVED]
-    ok, partial, masked, no_data, read_failed = STATES
-    return np.select(choices, [read_failed, no_data, masked, partial], default=ok)
 
 
 def _to_arrow(columns: dict[str, NDArray[Any]], schema: pa.Schema) -> pa.Table:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cbmcube.exceptions import OptionError
 from cbmcube.series._blocks import by_parcel
 from cbmcube.series._cube import refuse_mixed_orbits, select_bands, select_statistics
+from cbmcube.series._params import hash_of
 from cbmcube.series._window import Moment, up_to
 
 _DAY = np.timedelta64(1, "D")
@@ -30,6 +31,8 @@ class Outlier(IntFlag):
     """Higher than both neighbours, and back at once."""
     PROVISIONAL = 8
     """The first or last of its series, which dips and spikes cannot be told for yet."""
+    COLOUR = 16
+    """Of a colour that samples call cloudy, hazy or shady; see `colour_class`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,18 @@ class OutlierRule:
         if min(self.dip, self.spike, self.neighbour_days, self.spike_days) <= 0:
             raise OptionError("dip, spike and days of a rule are positive", given=self)
 
+    @property
+    def params_id(self) -> str:
+        """A hash of all fields: equal rules have equal ids, on every machine."""
+        return hash_of(self)
+
 
 def outliers(
     stats: xr.Dataset,
     band: str | None = None,
     rule: OutlierRule | None = None,
     *,
+    colours: xr.DataArray | None = None,
     as_of: Moment | None = None,
 ) -> xr.DataArray:
     """Flag observations that cannot be of the field; nothing is deleted.
@@ -87,6 +96,8 @@ def outliers(
         Band or index whose mean is judged; the first by default.
     rule
         What counts; `OutlierRule` with its defaults otherwise.
+    colours
+        What `dropped_colours` says of the same cube: the colour of these is no field's.
     as_of
         Judge with the knowledge of this moment: later acquisitions are left out.
 
@@ -120,7 +131,12 @@ def outliers(
     series = known[name].sel(statistic="mean", drop=True)
     moments = known["time"].to_numpy().astype("datetime64[ns]")
     result = by_parcel(series, lambda values: _flags(values, moments, rule), "uint8")
+    if colours is not None:
+        here = up_to(colours.to_dataset(name="colours"), as_of)["colours"]
+        seen = here.transpose("time", "parcel") & series.notnull()
+        result = result | (seen * np.uint8(Outlier.COLOUR)).astype("uint8")
     result.attrs = {"long_name": f"outliers of {name}", "flags": str(dict(Outlier.__members__))}
+    result.attrs["params_id"] = rule.params_id
     return result.rename("outlier")
 
 

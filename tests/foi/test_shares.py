@@ -63,6 +63,16 @@ def test_limits_hold_in_single_precision_too(whole):
     assert is_heterogeneous(share.astype("float64"), FoiRule()).all()
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.3, 0.6, True), (0.4, 0.7, True), (0.31, 0.69, False), (0.3001, 0.6999, False)],
+)
+def test_each_limit_counts_by_itself(low, high, expected):
+    """Shares of 0.3 and 0.7, of which no more than one is at a limit."""
+    rule = FoiRule(low_share=low, high_share=high)
+    assert is_heterogeneous(np.array([[0.3, 0.7]]), rule).item() is expected
+
+
 def test_a_class_that_is_absent_makes_nothing_heterogeneous():
     assert not is_heterogeneous(np.array([[0.0, 1.0]]), FoiRule(low_share=0.0)).any()
 

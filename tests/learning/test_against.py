@@ -13,6 +13,8 @@ from tests.learning.fields import CROPS, fields, with_crop
 
 RULE = SimilarityRule(peers=8, min_peers=5, radii_m=(900.0, 2000.0), min_periods=4)
 
+CHECKED = sorted({*range(0, 81, 2), 41})  # with the parcels that country() makes special
+
 
 def country():
     cube = fields(side=9, periods=10, missing=0.25, seed=8)
@@ -64,7 +66,8 @@ def test_each_parcel_against_its_own_crop():
     own = against_own(read(cube), RULE)
     seen = np.isfinite(cube["NDVI"].values[..., 0]).sum(axis=0)
     judged = 0
-    for row, crop in enumerate(cube["crop"].values):
+    for row in CHECKED:
+        crop = cube["crop"].values[row]
         if crop not in (*CROPS, "hemp") or seen[row] < RULE.min_periods:
             assert own.periods[row] == -1
             assert np.isnan(own.d[row])
@@ -80,7 +83,7 @@ def test_each_parcel_against_its_own_crop():
                 assert getattr(own, name)[row] == pytest.approx(expected[name], rel=1e-9)
         else:
             assert np.isnan([own.mean[row], own.p_value[row], own.d_t[row]]).all()
-    assert judged > 50
+    assert judged > 25
 
 
 @pytest.mark.parametrize("best_by", ["D", "likelihood"])
@@ -92,7 +95,8 @@ def test_each_parcel_against_every_other_crop(best_by):
     known = read(cube, rule)
     other = against_others(known, rule, against_own(known, rule).d)
     seen = np.isfinite(cube["NDVI"].values[..., 0]).sum(axis=0)
-    for row, own in enumerate(cube["crop"].values):
+    for row in CHECKED:
+        own = cube["crop"].values[row]
         if seen[row] < rule.min_periods:
             assert (other.crop[row], other.tried[row]) == (-1, -1)
             continue

@@ -47,3 +47,26 @@ def make_meadows(parcels, *, lost=0.5, clouds=0.03, step=STEP, seed=0, cuts=True
     ndvi = np.where(cloudy, ndvi * rng.uniform(0.3, 0.85, ndvi.shape), ndvi)
     ndvi[rng.uniform(size=ndvi.shape) < lost] = np.nan
     return Meadows(days, ndvi.clip(-0.2, 0.98), when, cloudy & np.isfinite(ndvi))
+
+
+def score(events, meadows, within=15.0):
+    """Compare events that are ``OK`` with the cuts: precision, recall, F1, median days off.
+
+    An event is right if its main date is at most `within` days from a cut; each cut counts once,
+    with its nearest event.
+    """
+    found = events[(events["status"] == "OK") & events["main_date"].notna()]
+    parcel = found["parcel"].str[1:].astype(int).to_numpy()
+    day = ((found["main_date"] - pd.Timestamp(YEAR)) / pd.Timedelta(days=1)).to_numpy()
+    off = np.abs(day - meadows.cut[:, parcel])
+    off = np.where(np.isnan(off), np.inf, off)
+    cut, off = off.argmin(axis=0), off.min(axis=0)
+    near = pd.DataFrame({"parcel": parcel, "cut": cut, "off": off})[off <= within]
+    hits = near.sort_values("off").drop_duplicates(["parcel", "cut"])
+    cuts = np.isfinite(meadows.cut).sum()
+    return {
+        "precision": len(hits) / len(found),
+        "recall": len(hits) / cuts,
+        "f1": 2 * len(hits) / (len(found) + cuts),
+        "days": hits["off"].median(),
+    }
