@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,10 @@ from cbmcube import markers
 
 RADAR = "radar alone"
 """Scenario of markers that do not look at Sentinel-2."""
+
+KEEN = replace(markers.COHERENCE_PRESETS["pooled"], peers=True, alpha=0.01)
+"""No preset: coherence with the weather of peers taken off, and ten times the false alarms."""
+_KEEN = "pooled, peers, alpha 0.01"
 
 Run = Callable[[Any], pd.DataFrame]
 Truth = Callable[[Any], pd.DataFrame]
@@ -70,9 +74,10 @@ def _mowing() -> Iterator[Task]:
     for preset in markers.COHERENCE_PRESETS:
         run = partial(_coherence, preset)
         yield one("mowing_coherence", preset, run=run, radar_only=True)
-    for preset, radar in (("careful", "pooled"), ("sen4cap", "sen4cap")):
-        optical = {"careful": "guarded", "sen4cap": "sen4cap"}[preset]
-        yield one("fuse", preset, run=partial(fused, optical, radar, preset))
+    yield one("mowing_coherence", _KEEN, run=partial(_coherence, KEEN), radar_only=True)
+    yield one("fuse", "careful", run=partial(fused, "guarded", "pooled", "careful"))
+    yield one("fuse", f"careful, radar {_KEEN}", run=partial(fused, "guarded", KEEN, "careful"))
+    yield one("fuse", "sen4cap", run=partial(fused, "sen4cap", "sen4cap", "sen4cap"))
 
 
 def _arable() -> Iterator[Task]:
@@ -139,11 +144,11 @@ def _optical(marker: Callable[..., pd.DataFrame], rule: Any, season: Meadows) ->
     return marker(season.optical, rule)
 
 
-def _coherence(preset: str, season: Meadows) -> pd.DataFrame:
-    return markers.mowing_coherence(season.coherence, preset)
+def _coherence(rule: Any, season: Meadows) -> pd.DataFrame:
+    return markers.mowing_coherence(season.coherence, rule)
 
 
-def fused(optical: str, radar: str, rule: str, season: Meadows) -> pd.DataFrame:
+def fused(optical: str, radar: Any, rule: str, season: Meadows) -> pd.DataFrame:
     """Find cuts with both missions."""
     return markers.fuse(
         markers.mowing(season.optical, optical),
