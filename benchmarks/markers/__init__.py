@@ -1,0 +1,1 @@
+"""Markers against invented seasons in which it is known what happened and when."""
