@@ -1,4 +1,4 @@
-"""The published signals of ten real parcels in 2020 as vector cubes, and what was seen in the field."""
+"""The published signals of ten real parcels in 2020 as vector cubes, and the events on them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CRS = "EPSG:3035"
 
 
 def read(realdata, kind):
-    """Return the rows of one kind, of all parcels: `parcel`, `time`, and the columns as they are."""
+    """Return the rows of one kind of all parcels: `parcel`, `time`, and the published columns."""
     folder = realdata / "jrc-salms" / "tsdir"
     tables = [pd.read_csv(folder / f"{n}_{kind}_ts.csv").assign(parcel=n) for n in PARCELS]
     table = pd.concat(tables, ignore_index=True)
