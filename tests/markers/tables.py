@@ -61,7 +61,7 @@ def table(events, *, marker="mowing", source="S2", parcels=("P0",), rest=None, k
     ):
         if name not in frame:
             frame[name] = value
-        if name != "reason":
+        if name not in ("reason",):
             frame[name] = frame[name].astype(object).where(frame[name].notna(), value)
     columns = {str(name): frame[name].to_numpy() for name in frame}
     size = len(frame)
@@ -76,7 +76,7 @@ def table(events, *, marker="mowing", source="S2", parcels=("P0",), rest=None, k
 PARCELS = tuple(f"P{k}" for k in range(30))
 SAID = (("OK", None), ("NOT_VALID", "GAP"), ("NOT_EXECUTED", "NO_INPUT"))
 
-few = settings(max_examples=6)
+few = settings(max_examples=3)
 """Each example has many parcels."""
 
 
