@@ -248,11 +248,11 @@ def test_what_a_moment_did_not_know_changes_no_bit(moment):
     days = [0, 1, 2, 5]
     late = [DAY + np.timedelta64(day, "D") for day in days]
     firsts = [entry(day=day, created=DAY, mean=[0.1 * day] * 3) for day in days]
-    agains = [
+    copies = [
         entry(day=day, created=made, valid=[[9] * 3] * 2, id="b")
         for day, made in zip(days, late, strict=True)
     ]
-    stats = cube([*firsts, *agains])
+    stats = cube([*firsts, *copies])
     known = (stats["time"].values <= np.datetime64(moment)) & (
         stats["created"].values <= np.datetime64(moment)
     )
