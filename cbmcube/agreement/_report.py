@@ -77,7 +77,8 @@ def _all_listed(tally: Tally, at: Spread, listed: int) -> bool:
     d = tally.ends[:, 5] - tally.ends[:, 4]
     far = at.far(d)
     low, high = (far & (d < at.median)).sum(), (far & (d > at.median)).sum()
-    return bool(max(low, high) < listed)
+    whole = len(d) == tally.moments[..., 0].sum()
+    return bool(whole or max(low, high) < listed)
 
 
 def pass_tables(a: Passes, b: Passes, pairs: Pairs, rule: AgreementRule) -> dict[str, Any]:
