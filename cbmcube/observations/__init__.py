@@ -7,6 +7,7 @@ from cbmcube.observations._files import (
     write_observations,
     write_vector_cube,
 )
+from cbmcube.observations._schema import FULLY_OBSERVED, STATES, state_codes
 from cbmcube.observations._table import to_geodataframe, to_observations
 from cbmcube.observations.export import to_parquet, to_postgis, to_zarr
 from cbmcube.observations.reading import (
@@ -39,6 +40,8 @@ from cbmcube.observations.store import (
 )
 
 __all__ = [
+    "FULLY_OBSERVED",
+    "STATES",
     "Estimate",
     "Observations",
     "Plan",
@@ -62,6 +65,7 @@ __all__ = [
     "repair",
     "report",
     "stac_collection",
+    "state_codes",
     "status",
     "to_geodataframe",
     "to_observations",
