@@ -55,7 +55,8 @@ class OutlierRule:
     spike: float = 0.20
     """How far a spike lies above it, at least."""
     back: float = 0.8
-    """Share of the way to the line that the next observation is back, at least."""
+    """Share of the way to the line that the next observation is back, at least; of a spike, also
+    that the one before was lower."""
     rebound: float = 0.05
     """Rise after a dip each day, at least: a mown meadow recovers more slowly."""
     neighbour_days: float = 15.0
@@ -167,6 +168,8 @@ def _flags(
         dip &= rise / until >= rule.rebound
         spike = near & (-depth >= rule.spike) & (-rise >= rule.back * -depth)
         spike &= until <= rule.spike_days
+        # Else the last look before a cut, far above the line to the first one after it, is a spike.
+        spike &= ordered - low >= rule.back * -depth
     found = np.zeros(values.shape, np.uint8)
     found |= np.uint8(Outlier.RANGE) * (seen & ((ordered < rule.low) | (ordered > rule.high)))
     found |= np.uint8(Outlier.DIP) * dip

@@ -73,7 +73,8 @@ def smooth(
     -------
     xarray.Dataset
         Each band (time, parcel), float32, `time` daily at 00:00 UTC; NaN before the first and
-        after the last observation, in gaps, and in stretches that are too short for the method.
+        after the last observation, in gaps, and in stretches that are too short for the method
+        (where ``dist_days`` has a number all the same).
         ``dist_days`` (band, time, parcel): days to the nearest observation, 0 on its day.
 
     Raises

@@ -44,6 +44,20 @@ def test_a_mown_meadow_is_none():
     assert max(flags(DAYS, values)[1:-1]) == 0
 
 
+@given(
+    st.lists(st.integers(1, 15), min_size=4, max_size=14),
+    st.floats(0.15, 0.6),
+    st.floats(0.002, 0.02),
+    st.integers(0, 60),
+)
+def test_no_cut_is_flagged_whenever_it_is_seen(steps, drop, recovery, cut):
+    """Any depth, any recovery of a meadow, any days between looks."""
+    days = np.cumsum([0, *steps])
+    after = np.minimum(0.85, 0.85 - drop + recovery * (days - cut))
+    values = np.where(days < cut, 0.85, after)
+    assert max(flags(days, values)[1:-1]) == 0
+
+
 def test_a_date_that_is_too_high_is_a_spike_if_it_is_back_soon():
     values = np.full(12, 0.4)
     values[6] = 0.65
@@ -102,7 +116,9 @@ def plain(days, values, rule):
         told[t] = 0
         if line - v >= rule.dip and x - v >= rule.back * (line - v) and (x - v) / (w - t) >= 0.05:
             told[t] |= 2
-        if v - line >= rule.spike and v - x >= rule.back * (v - line) and w - t <= rule.spike_days:
+        high = v - line
+        back = min(v - x, v - u) >= rule.back * high
+        if high >= rule.spike and back and w - t <= rule.spike_days:
             told[t] |= 4
     return [told.get(d, 0) for d in days]
 
