@@ -85,6 +85,19 @@ def test_nothing_leaks_from_the_future(product, day):
     assert max(found.filter(regex=r"\d{4}-").columns.str.extract(r"(\d{4}-\d\d-\d\d)")[0]) <= day
 
 
+def test_what_was_not_yet_available_is_not_known():
+    """Images of before the day that were published after it."""
+    stats = vector_cube(days=100)
+    times = stats["time"].values
+    late = (np.arange(len(times)) % 3 == 0) & (times > np.datetime64("2024-03-02"))
+    created = times + np.where(late, np.timedelta64(40, "D"), np.timedelta64(1, "h"))
+    known = (times <= np.datetime64("2024-05-01")) & (created <= np.datetime64("2024-05-01"))
+    options = {"as_of": "2024-05-01", "window": ("2024-03-01", "2024-06-08")}
+    found = crop_features(stats.assign_coords(created=("time", created)), **options)
+    pd.testing.assert_frame_equal(found, crop_features(stats.isel(time=known), **options))
+    assert not found.equals(crop_features(stats, **options))
+
+
 def test_order_of_parcels_and_of_time_does_not_matter():
     stats = vector_cube("CARD-BS", parcels=5, days=60)
     features = crop_features(stats)

@@ -40,7 +40,8 @@ def test_a_square_has_one_fold_and_folds_are_even(seed, folds):
 def test_the_order_of_parcels_does_not_matter(order):
     table = places(40)
     found = spatial_folds(table)
-    pd.testing.assert_frame_equal(spatial_folds(table.iloc[list(order)]).loc[table.index], found)
+    turned = spatial_folds(table.iloc[list(order)])
+    pd.testing.assert_frame_equal(turned.loc[found.index], found)
 
 
 def test_the_same_seed_gives_the_same_folds():

@@ -40,15 +40,15 @@ def test_features_are_those_of_the_file(parcels, realdata):
 
 
 def test_the_balanced_decision_beats_the_plain_forest_on_new_land(parcels):
-    """A reduced form of the published table: three dealings of the folds, forests of 60."""
+    """A reduced form of the published table: three dealings of the folds, 30 trees."""
     from benchmarks.croptypes import SIZE, extra, forest
 
     folds = spatial_folds(parcels.places, size=SIZE, folds=4, repeats=3)
     plain, better = (
         cross_validate(parcels.dekads, parcels.labels, folds, estimator=made, rule=rule)
         for made, rule in (
-            (forest(60), CropRule()),
-            (extra(60), CropRule(decision="balanced")),
+            (forest(30), CropRule()),
+            (extra(30), CropRule(decision="balanced")),
         )
     )
     first, second = (one.by_prediction["balanced_accuracy"] for one in (plain, better))
