@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-import dask
 import numpy as np
+from dask.base import compute, is_dask_collection
+from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from cbmcube.agreement._draw import COLUMNS, cut_ends, drawn, ends
@@ -93,13 +94,13 @@ def tallies(
     """
     done: dict[str, list[_Block]] = {band: [] for band in sides}
     work: list[tuple[str, Any]] = []
-    shared = cache(lambda left, right: dask.delayed(classes[left:right]))  # sent once, not per task
+    shared = cache(lambda left, right: delayed(classes[left:right]))  # sent once, not per task
     for band, (a, b) in sides.items():
         cuts = Cuts.of((a, b), len(union.table), len(classes))
         first = Side(a, union.steps_a, parcels[0], cuts)
         second = Side(b, union.steps_b, parcels[1], cuts)
-        lazy = any(dask.is_dask_collection(array) for array in (*a.values(), *b.values()))
-        call = dask.delayed(_compare, pure=False) if lazy else _compare
+        lazy = any(is_dask_collection(array) for array in (*a.values(), *b.values()))
+        call = delayed(_compare, pure=False) if lazy else _compare
         for along, across in cuts.blocks():
             columns = cuts.parcels[across : across + 2]
             some = shared(*columns) if lazy else classes[slice(*columns)]
@@ -111,7 +112,7 @@ def tallies(
                 work.append((band, block))
             else:
                 done[band].append(block)
-    for (band, _), block in zip(work, dask.compute(*(call for _, call in work)), strict=True):
+    for (band, _), block in zip(work, compute(*(call for _, call in work)), strict=True):
         done[band].append(block)
     return {band: _gather(blocks, len(union.table), tasks[band]) for band, blocks in done.items()}
 

@@ -51,7 +51,8 @@ def parcel_classes(
 
 
 def _given(given: pd.Series, ids: pd.Index) -> _Classes:
-    if not isinstance(given, pd.Series) or not given.index.is_unique:
+    other = not isinstance(given, pd.Series)
+    if other or not given.index.is_unique:
         raise OptionError(
             "`parcel_class` gives one class for each parcel",
             given=type(given).__name__,

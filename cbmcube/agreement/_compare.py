@@ -163,7 +163,7 @@ def _task(
     return Task(
         kind=kind,
         units="dB" if in_db else units,
-        limit=rule.limit(kind),
+        limit=rule.limit(kind, statistic),
         in_db=in_db,
         parcels=len(labels.classes),
         classes=len(labels.names),

@@ -31,7 +31,9 @@ def drawn(passes: _Ints, parcels: _Ints, *, of: int, share: float, seed: int) ->
     if share >= 1:
         return np.ones((len(passes), len(parcels)), dtype=bool)
     key = passes.astype("uint64")[:, None] * np.uint64(of) + parcels.astype("uint64")[None, :]
-    return np.asarray(_mixed(key + _mixed(np.uint64([seed % 2**63]))) < np.uint64(share * 2**64))
+    return np.asarray(
+        _mixed(key + _mixed(np.array([seed % 2**63], dtype="uint64"))) < np.uint64(share * 2**64)
+    )
 
 
 def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:

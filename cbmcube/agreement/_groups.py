@@ -119,9 +119,9 @@ def _group(rows: pd.DataFrame, keys: Sequence[str]) -> tuple[pd.DataFrame, _Ints
         return pd.DataFrame(index=range(1)), np.zeros(len(rows), dtype="int64")
     columns = [*dict.fromkeys(keys)]
     grouped = rows.groupby(columns, sort=True, observed=True, dropna=False)
-    codes = grouped.ngroup().to_numpy()
+    codes = grouped.ngroup().to_numpy(dtype="int64")
     first = np.unique(codes, return_index=True)[1]
-    return rows.iloc[first][columns].reset_index(drop=True), codes
+    return rows.iloc[first][columns].reset_index(drop=True), np.asarray(codes, dtype="int64")
 
 
 def _sum(values: NDArray[np.bool_] | _Ints, codes: _Ints, count: int) -> _Ints:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
 
-import dask
 import numpy as np
+from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
 from cbmcube.agreement._source import Layers
@@ -68,7 +68,7 @@ class Side:
         ends = np.concatenate([[0], np.cumsum(self._parts)])
         self._ends = [int(ends[cut]) for cut in cuts.passes]
         self._layers = {
-            name: self._chunked(array) if dask.is_dask_collection(array) else array
+            name: self._chunked(array) if is_dask_collection(array) else array
             for name, array in layers.items()
         }
 

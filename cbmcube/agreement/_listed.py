@@ -67,7 +67,9 @@ def pair_rows(band: str, rows: _Floats, labels: Labels) -> pd.DataFrame:
         {
             "band": band,
             "parcel": labels.parcels.to_numpy()[parcels],
-            "parcel_class": pd.Categorical.from_codes(labels.classes[parcels], [*labels.names]),
+            "parcel_class": pd.Categorical.from_codes(
+                labels.classes[parcels], pd.Index(labels.names)
+            ),
             "time": passes["time"],
             "platform": passes["platform"],
             "relative_orbit": passes["relative_orbit"],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-UNKNOWN = {"platform": "", "relative_orbit": -1, "baseline_days": -1}
+UNKNOWN: dict[str, str | int] = {"platform": "", "relative_orbit": -1, "baseline_days": -1}
 """What stands for a fact of an acquisition that a source does not state."""
 
 _Ints = NDArray[np.int64]

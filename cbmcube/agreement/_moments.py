@@ -48,7 +48,7 @@ def moments_of(a: _Floats, b: _Floats, groups: _Ints, *, count: int, limit: floa
     d = b - a
     both = np.isfinite(d)
 
-    def total(values: _Floats) -> _Floats:
+    def total(values: _Floats | NDArray[np.bool_]) -> _Floats:
         return np.asarray(np.add.reduceat(np.where(both, values, 0.0), starts, axis=1))
 
     part = np.zeros((len(a), len(present), len(FIELDS)))
@@ -83,7 +83,7 @@ def merge(moments: _Floats, groups: _Ints, count: int) -> _Floats:
     result = np.zeros((count, len(FIELDS)))
 
     def total(values: _Floats) -> _Floats:
-        return np.bincount(groups, weights=values, minlength=count)
+        return np.asarray(np.bincount(groups, weights=values, minlength=count), dtype="float64")
 
     n = moments[:, _N]
     result[:, _N] = total(n)

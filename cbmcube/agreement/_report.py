@@ -77,10 +77,11 @@ def _all_listed(tally: Tally, at: Spread, listed: int) -> bool:
     d = tally.ends[:, 5] - tally.ends[:, 4]
     far = at.far(d)
     low, high = (far & (d < at.median)).sum(), (far & (d > at.median)).sum()
-    return bool(max(low, high) < listed)
+    whole = len(d) == tally.moments[..., 0].sum()
+    return bool(whole or max(low, high) < listed)
 
 
-def pass_tables(a: Passes, b: Passes, pairs: Pairs, rule: AgreementRule) -> dict[str, pd.DataFrame]:
+def pass_tables(a: Passes, b: Passes, pairs: Pairs, rule: AgreementRule) -> dict[str, Any]:
     """Return the fields of `Agreement` that list passes: `matched`, `only_a` and `only_b`."""
     first = a.table.iloc[pairs.a].reset_index(drop=True)
     second = b.table.iloc[pairs.b].reset_index(drop=True)

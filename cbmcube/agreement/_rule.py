@@ -51,6 +51,9 @@ class AgreementRule:
     """Tolerance for backscatter, dB."""
     coherence: float = 0.03
     """Tolerance for coherence."""
+    pixels: float = 1.0
+    """Tolerance for the statistic `count`. That of `std` is that of its band, and as for an index
+    if it is of backscatter, for it stays linear."""
     extreme: float = 10.0
     """A difference is extreme if it lies further from the median difference than so many median
     absolute deviations (MAD); if the MAD is 0, further than the tolerance."""
@@ -73,8 +76,8 @@ class AgreementRule:
             raise OptionError(
                 "acquisitions cannot be matched by this", given=unknown, allowed=", ".join(_KEYS)
             )
-        limits = [getattr(self, kind) for kind in KINDS]
-        if not all(np.isfinite(limit) and limit > 0 for limit in (*limits, self.extreme)):
+        limits = [getattr(self, name) for name in (*KINDS, "pixels", "extreme")]
+        if not all(np.isfinite(limit) and limit > 0 for limit in limits):
             raise OptionError("tolerances and the limit of extremes are positive", given=self)
         if min(self.listed, self.pairs, self.draws) < 1 or list(self.areas) != sorted(self.areas):
             raise OptionError("numbers are at least 1, and areas in order", given=self)
@@ -85,8 +88,12 @@ class AgreementRule:
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def limit(self, kind: str) -> float:
-        """Return the tolerance for a kind of number."""
+    def limit(self, kind: str, statistic: str) -> float:
+        """Return the tolerance for a statistic of a kind of number."""
+        if statistic == "count":
+            return self.pixels
+        if statistic == "std" and kind == "backscatter":
+            return self.index
         return float(getattr(self, kind))
 
 

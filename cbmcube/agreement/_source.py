@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 from numpy.typing import NDArray
 
 from cbmcube.agreement._match import UNKNOWN
@@ -89,7 +89,7 @@ def open_source(data: xr.Dataset | pd.DataFrame, statistic: str) -> Source:
         )
     # Coordinates are small, and everything that is decided first is decided by them.
     lazy = {name: coord for name, coord in cube.coords.items() if coord.chunks is not None}
-    cube = cube.assign_coords(dict(zip(lazy, dask.compute(*lazy.values()), strict=True)))
+    cube = cube.assign_coords(dict(zip(lazy, compute(*lazy.values()), strict=True)))
     return Source(cube, _steps(cube))
 
 

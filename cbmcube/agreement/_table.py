@@ -13,7 +13,12 @@ from cbmcube.agreement._states import MISSING, STATES
 from cbmcube.exceptions import OptionError, UnknownStatisticError
 
 _NEEDED = ("parcel", "time", "band")
-_FACTS = {"platform": "", "relative_orbit": -1, "orbit_state": "", "acquisition": ""}
+_FACTS: dict[str, str | int] = {
+    "platform": "",
+    "relative_orbit": -1,
+    "orbit_state": "",
+    "acquisition": "",
+}
 _UNSEEN = {"n_valid": -1, "observed": np.nan, "state": MISSING}
 
 
@@ -110,7 +115,7 @@ def _states(table: pd.DataFrame) -> NDArray[np.int32]:
     if "state" not in table:
         return np.full(len(table), -1, dtype="int32")
     stated = table["state"].fillna("").astype(str)
-    numbers = pd.Index(STATES).get_indexer(stated).astype("int32")
+    numbers = pd.Index(STATES).get_indexer(pd.Index(stated)).astype("int32")
     unknown = (numbers < 0) & (stated != "").to_numpy()
     if unknown.any():
         raise OptionError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas
 import numpy as np
 import pandas as pd
@@ -140,7 +142,7 @@ def _places(
     return index, x, y
 
 
-def _geometries(parcels: object) -> tuple[pd.Index, NDArray[np.object_], object]:
+def _geometries(parcels: object) -> tuple[pd.Index, NDArray[np.object_], Any]:
     if isinstance(parcels, xr.Dataset) and "geometry" in parcels.coords:
         crs = getattr(parcels.xindexes.get("geometry"), "crs", None)
         return parcels.indexes["parcel"], parcels["geometry"].to_numpy(), crs

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import pandas as pd
 
 from cbmcube.exceptions import OptionError
@@ -108,7 +107,6 @@ def crop_sample(
     label = declared.where(~small, rule.other).where(taken, None)
     columns = {"declared": declared, "label": label, "area_ha": area, "reason": reason}
     table = pd.DataFrame(columns)
-    for name in ("declared", "label", "reason"):
-        filled = table[name].astype(object)
-        table[name] = pd.Series(np.where(filled.isna(), None, filled), table.index, dtype=object)
+    for name in ("declared", "label", "reason"):  # one kind of missing value: None
+        table[name] = table[name].astype(object).where(table[name].notna(), None)
     return table.rename_axis("parcel")

@@ -171,10 +171,12 @@ def _judge(
 ) -> pd.DataFrame:
     names = np.array(material.classes, dtype=object)
     rows = np.arange(len(label))
-    prob_declared, prob_pred = mean[rows, label], mean[rows, majority]
+    # The limits are compared as the table shows it, so that 0.2 is not above 0.2.
+    prob_declared, prob_pred = (mean[rows, one].astype("float32") for one in (label, majority))
     agree = (votes == votes[0]).all(axis=0)
     is_other = names == rule.other
-    sure = (prob_declared <= rule.max_prob_declared) & (prob_pred >= rule.min_prob_pred)
+    sure = prob_declared <= np.float32(rule.max_prob_declared)
+    sure &= prob_pred >= np.float32(rule.min_prob_pred)
     outlier = agree & (majority != label) & sure & ~is_other[label] & ~is_other[majority]
     state = np.full(len(label), CROP_STATES.index("UNCERTAIN"))
     state[agree & (majority == label)] = CROP_STATES.index("CONFIRMED")
@@ -186,8 +188,8 @@ def _judge(
         columns
         | {
             "pred_majority": names[majority],
-            "prob_declared": prob_declared.astype("float32"),
-            "prob_pred": prob_pred.astype("float32"),
+            "prob_declared": prob_declared,
+            "prob_pred": prob_pred,
             "state": pd.Categorical.from_codes(state, pd.Index(CROP_STATES)),
             "outlier": outlier,
         },

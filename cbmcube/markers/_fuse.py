@@ -113,7 +113,8 @@ def _alone(
     events = side.events.drop(side.events.index[paired])
     radar, number = is_radar(events), events["number"].to_numpy()
     is_p = (events["confidence_kind"] == "p_value").to_numpy()
-    weak = is_p & (events["confidence"].to_numpy(dtype=float) < rule.alone - 1e-6)
+    several = (events["sources"].map(len) > 1).to_numpy()
+    weak = is_p & ~several & (events["confidence"].to_numpy(dtype=float) < rule.alone - 1e-6)
     optical = [any(not name.startswith("S1") for name in names) for names in other.sources]
     well_seen = np.array(optical, dtype=bool)[number] & (other.gravity[number] == LOOKED)
     if gaps is None:

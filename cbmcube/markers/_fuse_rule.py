@@ -34,8 +34,9 @@ class FuseRule(Rule):
     radar_most: float = 0.5
     """What radar alone, be it of two orbits, can reach."""
     alone: float = 0.999
-    """Events of radar without partner and with a smaller confidence of kind ``p_value`` are
-    ``UNCONFIRMED``: of 35 pairs of images, one in three parcels has a false alarm at 0.99."""
+    """Events of one orbit of radar without partner and with a smaller confidence of kind
+    ``p_value`` are ``UNCONFIRMED``: of 35 pairs of images, one parcel in three has a false alarm
+    at 0.99."""
     seen_days: float = 20.0
     """Events of radar without partner are ``UNCONFIRMED`` where another sensor saw none though it
     never looked away for longer than this. 0: never."""

@@ -128,7 +128,8 @@ def joined_names(first: Side, second: Side, how: str = "") -> dict[str, str]:
     What only one table has stays as it is.
     """
     both = [side.names for side in (first, second) if side.names]
-    some = {key: sorted({names[key] for names in both}) for key in (both[0] if both else ())}
+    keys = both[0] if both else ()
+    some = {k: sorted({n for names in both for n in names[k].split("+")}) for k in keys}
     names = {key: "+".join(values) for key, values in some.items()}
     ids = some.get("params_id", [])
     if how or len(ids) > 1:
@@ -163,8 +164,8 @@ def add_rest(
     number = np.setdiff1d(np.arange(len(parcels)), rows["number"])
     known = np.array([*_REASONS, "NO_INPUT"], dtype=object)
     reason = pd.Series(known[gravity[number]], dtype=object)
-    status = np.where(reason.isna(), "OK", "NOT_VALID")
-    status[reason.isin(NOT_EXECUTED)] = "NOT_EXECUTED"
+    ran = np.where(reason.isna(), "OK", "NOT_VALID")
+    status = np.where(reason.isin(NOT_EXECUTED), "NOT_EXECUTED", ran)
     rest = make_events({"parcel": number, "status": status, "reason": reason})
     looked = [
         unite(*(side.sources[k] for side in tables if side.gravity[k] == gravity[k]))

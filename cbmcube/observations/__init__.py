@@ -1,5 +1,6 @@
 """Observation tables, vector cubes and tables as files, and seasons in a store."""
 
+from cbmcube._states import FULLY_OBSERVED, STATES, state_codes
 from cbmcube.observations._failures import read_failures, report
 from cbmcube.observations._files import (
     open_vector_cube,
@@ -7,7 +8,6 @@ from cbmcube.observations._files import (
     write_observations,
     write_vector_cube,
 )
-from cbmcube.observations._schema import FULLY_OBSERVED, STATES, state_codes
 from cbmcube.observations._table import to_geodataframe, to_observations
 from cbmcube.observations.export import to_parquet, to_postgis, to_zarr
 from cbmcube.observations.reading import (

@@ -11,8 +11,9 @@ import pyarrow as pa
 import xarray as xr
 from numpy.typing import NDArray
 
+from cbmcube._states import STATES, state_codes
 from cbmcube.exceptions import OptionError
-from cbmcube.observations._schema import STATES, observation_schema, state_codes
+from cbmcube.observations._schema import observation_schema
 
 
 def to_observations(stats: xr.Dataset, *, geometry: bool = False) -> pd.DataFrame:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from cbmcube.exceptions import OptionError
+from cbmcube.series._blocks import in_whole_series, whole_series
 from cbmcube.series._cube import (
     band_names,
+    coords_beside_time,
     is_radar,
     orbit_table,
     select_statistics,
@@ -26,7 +26,6 @@ from cbmcube.series._pool import POOLED, Groups, count_seen, pool, sum_up
 from cbmcube.series._window import Moment, up_to
 
 _BAND_DIMS = ("time", "parcel", "statistic")
-_TASK_BYTES = 2**26  # of input to one task: the float64 layers of pooling take about five times it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def composite(
     """
     stats = up_to(stats, as_of)
     _check(stats, weights)
-    stats = _whole_series(stats)
+    stats = in_whole_series(stats)
     layout = _layout(stats, period, anchor, apart=is_radar(stats) if by_orbit is None else by_orbit)
     kept = tuple(name for name in statistic_names(stats) if name in POOLED)
     result = xr.Dataset(attrs={**stats.attrs, "composite": _describe(layout, period, weights)})
@@ -152,55 +151,25 @@ def _layout(
     return _Layout(periods, Groups(code, len(periods.days) * len(series)), series)
 
 
-def _whole_series(stats: xr.Dataset) -> xr.Dataset:
-    """Put all acquisitions of some parcels into one chunk, so that a task sees whole series."""
-    row = 4 * stats.sizes["time"] * stats.sizes["statistic"]
-    chunks = {"time": -1, "parcel": max(1, _TASK_BYTES // row)}
-    lazy = [name for name, array in stats.data_vars.items() if array.chunks is not None]
-    return stats.assign(
-        {name: stats[name].variable.chunk(_only(chunks, stats[name].dims)) for name in lazy}
-    )
-
-
-def _only(chunks: Mapping[str, int], dims: tuple[Hashable, ...]) -> dict[Hashable, int]:
-    return {name: chunks.get(str(name), -1) for name in dims}
-
-
-def _blocks(
-    function: Callable[..., NDArray[np.generic]],
-    array: xr.DataArray,
-    sizes: tuple[int, ...],
-    dtype: str,
-) -> object:
-    """Apply `function` to whole series; on Dask, to some parcels at a time.
-
-    `sizes` are those of the result's first axis and of the axes after `parcel`.
-    """
-    if not isinstance(array.data, da.Array):
-        return function(array.to_numpy())
-    return da.map_blocks(
-        function,
-        array.data,
-        chunks=((sizes[0],), array.data.chunks[1], *((size,) for size in sizes[1:])),
-        drop_axis=[*range(len(sizes) + 1, array.ndim)],
-        dtype=dtype,
-        meta=np.empty((0,) * (len(sizes) + 1), dtype=dtype),
-    )
-
-
 def _pooled(
     array: xr.DataArray, layout: _Layout, kept: tuple[str, ...], *, by_count: bool
 ) -> xr.Variable:
     function = partial(pool, groups=layout.groups, statistics=kept, by_count=by_count)
     ordered = array.transpose(*_BAND_DIMS)
-    data = _blocks(function, ordered, (layout.groups.size, len(kept)), "float32")
+    shape = (layout.groups.size, len(kept))
+    data = whole_series(function, [ordered], shape=shape, dtype="float32")
     return xr.Variable(_BAND_DIMS, data, array.attrs)
 
 
 def _observations(stats: xr.Dataset, layout: _Layout, kept: tuple[str, ...]) -> xr.DataArray:
     function = partial(count_seen, groups=layout.groups, statistics=kept)
     layers = [
-        _blocks(function, stats[name].transpose(*_BAND_DIMS), (layout.groups.size,), "uint16")
+        whole_series(
+            function,
+            [stats[name].transpose(*_BAND_DIMS)],
+            shape=(layout.groups.size,),
+            dtype="uint16",
+        )
         for name in band_names(stats)
     ]
     attrs = {"long_name": "acquisitions with a valid pixel", "units": "1"}
@@ -211,14 +180,13 @@ def _observations(stats: xr.Dataset, layout: _Layout, kept: tuple[str, ...]) -> 
 def _companions(stats: xr.Dataset, layout: _Layout) -> Mapping[str, xr.DataArray]:
     """Aggregate what stands beside the bands: pixel numbers and shares."""
     result: dict[str, xr.DataArray] = {}
-    names = band_names(stats)
     times = xr.DataArray(layout.groups.acquisitions(), dims="time")
     if "n_valid" in stats:
-        total = _summed(stats["n_valid"].sel(band=names), layout)
-        result["n_valid"] = total.astype("int64").transpose("band", "time", "parcel")
+        result["n_valid"] = _of_bands(_summed(stats["n_valid"], layout), stats)
     if "n_total" in stats:
-        offered = (xr.DataArray(stats["n_total"].sel(band=names).variable) * times).astype("int64")
-        result["n_total"] = offered.transpose("band", "time", "parcel")
+        total = stats["n_total"]  # on time too, where cubes with other totals were put together
+        each = _summed(total, layout) if "time" in total.dims else total.variable * times.variable
+        result["n_total"] = _of_bands(xr.DataArray(each), stats)
     shares = [str(name) for name in stats.data_vars if str(name).endswith("_fraction")]
     for name in (*(["observed"] if "observed" in stats else []), *shares):
         known: xr.DataArray = stats[name].notnull()  # noqa: PD004 - xarray prefers it
@@ -231,11 +199,19 @@ def _companions(stats: xr.Dataset, layout: _Layout) -> Mapping[str, xr.DataArray
     return result
 
 
+def _of_bands(numbers: xr.DataArray, stats: xr.Dataset) -> xr.DataArray:
+    """Put numbers of pixels into the order of the bands, -1 of one that has none."""
+    counted = numbers.astype("int64").assign_coords(band=stats["band"])
+    whole = counted.reindex(band=band_names(stats), fill_value=-1)
+    return whole.transpose("band", "time", "parcel")
+
+
 def _summed(array: xr.DataArray, layout: _Layout) -> xr.DataArray:
     dims = ("time", "parcel", *(name for name in array.dims if name not in ("time", "parcel")))
     ordered = array.transpose(*dims)
-    sizes = (layout.groups.size, *ordered.shape[2:])
-    data = _blocks(partial(sum_up, groups=layout.groups), ordered, sizes, "float64")
+    shape = (layout.groups.size, *ordered.shape[2:])
+    function = partial(sum_up, groups=layout.groups)
+    data = whole_series(function, [ordered], shape=shape, dtype="float64")
     return xr.DataArray(data, dims=dims)
 
 
@@ -243,9 +219,6 @@ def _with_coords(
     result: xr.Dataset, stats: xr.Dataset, layout: _Layout, kept: tuple[str, ...]
 ) -> xr.Dataset:
     """Add the new time axis, and every coordinate of `stats` that does not lie on time."""
-    old = {"time", "statistic", "band"}
-    still = [name for name, c in stats.coords.items() if not {*c.dims} & old]
-    fixed = stats.drop_vars([name for name in stats.variables if name not in still])
     times = stats["time"].to_numpy()
     entries = pd.Series(times).groupby(layout.groups.code)
     rows = pd.RangeIndex(layout.groups.size)
@@ -261,7 +234,7 @@ def _with_coords(
     for name in layout.series.columns:
         repeated = np.tile(layout.series[name].to_numpy(), len(layout.periods.days))
         new[name] = ("time", repeated, stats[name].attrs if name in stats else {})
-    return result.assign_coords(new).assign_coords(fixed.coords)
+    return result.assign_coords(new).assign_coords(coords_beside_time(stats))
 
 
 def _describe(layout: _Layout, period: str, weights: str | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -100,6 +101,13 @@ def select_statistics(stats: xr.Dataset, statistics: Sequence[str] | str) -> lis
             hint="name them in reduce_parcels(..., statistics=...)",
         )
     return wanted
+
+
+def coords_beside_time(stats: xr.Dataset) -> Mapping[Any, xr.DataArray]:
+    """Return the coordinates that stay when the axes time, statistic and band change."""
+    old = {"time", "statistic", "band"}
+    still = [name for name, c in stats.coords.items() if not {*c.dims} & old]
+    return stats.drop_vars([name for name in stats.variables if name not in still]).coords
 
 
 def valid_share(stats: xr.Dataset, band: str) -> xr.DataArray:

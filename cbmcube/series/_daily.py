@@ -4,13 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbmcube.series._kernels import lines, neighbours
+from cbmcube.series._pool import Groups, pool
+
 _Floats = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
-_Ints = NDArray[np.int64]
+_Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days from the first to the last acquisition, and the day of each acquisition."""
+
+    days: NDArray[np.datetime64]
+    """00:00 UTC of each day, to the nanosecond."""
+    day: NDArray[np.int64]
+    """Position in `days` of each acquisition."""
+
+    @classmethod
+    def of(cls, times: NDArray[np.datetime64]) -> Calendar:
+        """Take the times of at least one acquisition, in any order."""
+        dates = times.astype("datetime64[D]")
+        days = np.arange(dates.min(), dates.max() + 1)
+        return cls(days.astype("datetime64[ns]"), (dates - days[0]).astype("int64"))
+
+    def means(self, mean: NDArray[Any], count: NDArray[Any] | None = None) -> _Floats:
+        """Return daily means, (day, parcel), of means (time, parcel).
+
+        Most days have one acquisition, whose mean is that of the day.
+        """
+        counts = [] if count is None else [count]
+        names = ("mean", "count")[: 1 + len(counts)]
+        seen = np.isfinite(mean) if count is None else np.isfinite(mean) & (count > 0)
+        result = np.full((len(self.days), mean.shape[1]), np.nan)
+        several = np.bincount(self.day, minlength=len(self.days)) > 1
+        alone = ~several[self.day]
+        result[self.day[alone]] = np.where(seen, mean, np.nan)[alone]
+        if several.any():
+            number = (np.cumsum(several) - 1)[self.day[~alone]]
+            layers = np.stack([mean[~alone], *(one[~alone] for one in counts)], axis=-1)
+            groups = Groups(number, int(several.sum()))
+            pooled = pool(layers, groups, names, by_count=bool(counts))
+            result[several] = pooled[..., 0]
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +73,12 @@ class Daily:
     @classmethod
     def of(cls, value: _Floats, max_days: float) -> Daily:
         """Take values (day, parcel); longer times between observations are gaps."""
-        days, parcels = value.shape
-        day = np.broadcast_to(np.arange(days)[:, None], (days, parcels))
-        seen = np.isfinite(value)
-        before = np.maximum.accumulate(np.where(seen, day, -1), axis=0)
-        after = np.minimum.accumulate(np.where(seen, day, days)[::-1], axis=0)[::-1]
-        inside = (before >= 0) & (after < days) & (after - before <= max_days)
-        return cls(np.where(seen, value, np.nan), before, after, inside)
+        value = np.ascontiguousarray(value)
+        before, after = np.empty(value.shape, np.int32), np.empty(value.shape, np.int32)
+        if value.size:
+            neighbours(value, before, after)
+        inside = (before >= 0) & (after < len(value)) & (after - before <= max_days)
+        return cls(np.where(np.isfinite(value), value, np.nan), before, after, inside)
 
     @property
     def seen(self) -> _Flags:
@@ -47,12 +87,7 @@ class Daily:
 
     def linear(self) -> _Floats:
         """Return straight lines between observations, NaN outside stretches."""
-        days = len(self.value)
-        low = np.take_along_axis(self.value, np.clip(self.before, 0, days - 1), axis=0)
-        high = np.take_along_axis(self.value, np.clip(self.after, 0, days - 1), axis=0)
-        apart = np.maximum(self.after - self.before, 1)
-        share = (np.arange(days)[:, None] - self.before) / apart
-        return np.where(self.inside, low + (high - low) * share, np.nan)
+        return np.asarray(lines(self.value, self.before, self.after, self.inside))
 
     def distance(self) -> _Floats:
         """Return the days to the nearest observation, NaN outside stretches."""

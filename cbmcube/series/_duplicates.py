@@ -142,7 +142,8 @@ def _with_source(result: xr.Dataset, ids: NDArray[np.str_], chosen: _Choice) -> 
     def look_up(entries: NDArray[np.int32]) -> NDArray[np.int32]:
         return np.asarray(places[entries])
 
-    bands = [name for name in chosen if name is not None]
+    counted = [*map(str, result["band"].to_numpy())] if "band" in result.dims else [*chosen]
+    bands = [name for name in chosen if name in counted and name is not None]
     layers = [
         chosen[name].copy(
             data=whole_series(look_up, [chosen[name]], shape=chosen[name].shape[:1], dtype="int32")

@@ -39,10 +39,11 @@ def gaps(
     min_share
         Observations with a smaller share of valid pixels do not count, nor does one without any.
     window
-        First and last moment to look at (UTC); by default from the first to the last acquisition.
+        First and last moment to look at (UTC); by default from the first to the last acquisition
+        that is known.
     as_of
-        Look with the knowledge of this moment: later acquisitions are left out, and the window
-        ends there.
+        Look with the knowledge of this moment: later acquisitions are left out, and a window that
+        is given ends there.
     missing
         Times of passes that are known and have no item, such as those that `report` lists.
 

@@ -166,7 +166,8 @@ def revisit(block: Block) -> _Floats:
         np.maximum.accumulate(before, axis=0, out=before)
         with np.errstate(invalid="ignore"):  # -inf - -inf, where there is no chance
             apart = days - before
-        spacing[steps] = np.where(np.isfinite(apart), apart, np.nan)
+        # Two looks at one moment are one chance.
+        spacing[steps] = np.where(np.isfinite(apart) & (apart > 0), apart, np.nan)
     known = np.isfinite(spacing).any(axis=0)
     median = np.full(len(known), np.nan)
     if known.any():

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube.exceptions import OptionError
-from cbmcube.series._blocks import by_parcel
-from cbmcube.series._composite import composite
+from cbmcube.series._blocks import in_whole_series, whole_series
 from cbmcube.series._cube import (
+    coords_beside_time,
     refuse_mixed_orbits,
     select_bands,
     select_statistics,
     statistic_names,
 )
-from cbmcube.series._daily import Daily
+from cbmcube.series._daily import Calendar, Daily
 from cbmcube.series._whittaker import whittaker
-from cbmcube.series._window import Moment
+from cbmcube.series._window import Moment, up_to
 
 Method = Literal["linear", "whittaker", "savitzky_golay", "butterworth"]
 
@@ -107,28 +107,41 @@ def smooth(
     select_statistics(stats, "mean")
     refuse_mixed_orbits(stats)
     work = _worker(method, penalty)
-    daily = _daily_means(stats, names, as_of)
-    result = xr.Dataset(attrs={**stats.attrs, "smooth": f"{method}, max_days={max_days:g}"})
-    distance = xr.Dataset()
+    known = in_whole_series(_few(up_to(stats, as_of), names))
+    calendar = Calendar.of(known["time"].to_numpy())
+
+    def block(*layers: NDArray[Any]) -> _Floats:
+        daily = Daily.of(calendar.means(*layers), max_days)
+        return np.concatenate([work(daily), daily.distance()])
+
+    days = len(calendar.days)
+    result = xr.Dataset(coords=coords_beside_time(stats), attrs=dict(stats.attrs))
+    result = result.assign_coords(time=("time", calendar.days, stats["time"].attrs), band=names)
+    result.attrs["smooth"] = f"{method}, max_days={max_days:g}"
+    apart = []
     for name in names:
-        series = daily[name].sel(statistic="mean", drop=True)
-        result[name] = by_parcel(series, lambda values: work(Daily.of(values, max_days)), "float32")
-        result[name].attrs = dict(stats[name].attrs)
-        distance[name] = by_parcel(
-            series, lambda values: Daily.of(values, max_days).distance(), "float32"
+        data = whole_series(block, _layers(known[name]), shape=(2 * days,), dtype="float32")
+        result[name] = ("time", "parcel"), data[:days], dict(stats[name].attrs)
+        apart.append(xr.Variable(("time", "parcel"), data[days:]))
+    distance: xr.Variable = xr.Variable.concat(apart, "band")  # type: ignore[no-untyped-call]
+    distance.attrs = {"long_name": "days to the nearest observation", "units": "d"}
+    return result.assign(dist_days=distance)
+
+
+def _few(stats: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """Return what daily means are made of."""
+    if not stats.sizes["time"]:
+        raise OptionError(
+            "the vector cube has no acquisition to smooth", hint="widen the period of the search"
         )
-    result["dist_days"] = distance.to_dataarray("band")
-    result["dist_days"].attrs = {"long_name": "days to the nearest observation", "units": "d"}
-    return result
-
-
-def _daily_means(stats: xr.Dataset, names: list[str], as_of: Moment | None) -> xr.Dataset:
-    """Return one mean for each day from the first to the last acquisition."""
     wanted = [name for name in ("mean", "count") if name in statistic_names(stats)]
-    others = [name for name in select_bands(stats, None) if name not in names]
-    few = stats.drop_vars(others).sel(statistic=wanted)
-    weights: Literal["count"] | None = "count" if "count" in wanted else None
-    return composite(few, "1D", weights=weights, by_orbit=False, as_of=as_of)
+    return stats[names].sel(statistic=wanted)
+
+
+def _layers(band: xr.DataArray) -> list[xr.Variable]:
+    """Return the mean, and the count where there is one, each (time, parcel)."""
+    ordered = band.variable.transpose("time", "parcel", "statistic")
+    return [ordered.isel(statistic=k) for k in range(ordered.sizes["statistic"])]
 
 
 def _worker(method: str, penalty: float) -> Callable[[Daily], _Floats]:
@@ -150,24 +163,25 @@ def _worker(method: str, penalty: float) -> Callable[[Daily], _Floats]:
 
 
 def _savitzky_golay(daily: Daily) -> _Floats:
-    return daily.each_stretch(daily.linear(), _local_parabolas, WINDOW)
+    from scipy.signal import savgol_coeffs  # noqa: PLC0415 - large, and few need it
+
+    weights = np.array([savgol_coeffs(WINDOW, ORDER, pos=k, use="dot") for k in range(WINDOW)])
+    fit = partial(_local_parabolas, weights=weights)
+    return daily.each_stretch(daily.linear(), fit, WINDOW)
 
 
-def _local_parabolas(values: _Floats) -> _Floats:
+def _local_parabolas(values: _Floats, *, weights: _Floats) -> _Floats:
     """Fit a parabola around each day; near the ends, take that of the first or last window.
 
     SciPy fits the ends of all rows in one system, so that a row would depend on the others.
     """
-    from scipy.signal import savgol_coeffs  # noqa: PLC0415 - large, and few need it
+    from scipy.ndimage import correlate1d  # noqa: PLC0415 - large, and few need it
 
     half = WINDOW // 2
-    shape = np.array([savgol_coeffs(WINDOW, ORDER, pos=k, use="dot") for k in range(WINDOW)])
-    around = np.lib.stride_tricks.sliding_window_view(values, WINDOW, axis=1)
-    result = np.empty_like(values)
-    result[:, half : values.shape[1] - half] = np.einsum("pdw,w->pd", around, shape[half])
-    result[:, :half] = np.einsum("pw,dw->pd", around[:, 0], shape[:half])
-    result[:, values.shape[1] - half :] = np.einsum("pw,dw->pd", around[:, -1], shape[half + 1 :])
-    return result
+    result = correlate1d(values, weights[half], axis=1)
+    result[:, :half] = np.einsum("pw,dw->pd", values[:, :WINDOW], weights[:half])
+    result[:, -half:] = np.einsum("pw,dw->pd", values[:, -WINDOW:], weights[half + 1 :])
+    return np.asarray(result)
 
 
 def _butterworth(daily: Daily) -> _Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from cbmcube.observations import STATES, state_codes
+from cbmcube._states import STATES, state_codes
 from cbmcube.series._blocks import in_whole_series, whole_series
 from cbmcube.series._copies import Copies
 from cbmcube.series._cube import select_bands

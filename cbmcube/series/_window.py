@@ -69,16 +69,16 @@ def time_window(
     stats
         A vector cube.
     window
-        As the user gave it; by default from the first to the last acquisition.
+        As the user gave it; by default from the first to the last acquisition that is known.
     as_of
-        The window ends here at the latest.
+        The window ends here at the latest; later acquisitions are not known.
 
     Raises
     ------
     OptionError
         If it is empty.
     """
-    times = stats["time"].to_numpy()
+    times = up_to(stats, as_of)["time"].to_numpy()
     given = (times.min(), times.max()) if window is None and len(times) else window
     begin, end = (np.datetime64("NaT", "ns"),) * 2 if given is None else map(moment, given)
     if as_of is not None:

@@ -63,6 +63,32 @@ def test_a_list_that_is_cut_says_so(sides):
     assert "at least 2" in repr(result)
 
 
+def test_one_full_end_is_enough_to_cut(sides):
+    """Two of three low ones do not fit; the one high one would."""
+    ours, theirs = sides
+    values = theirs["VV"].copy(deep=True)
+    values[3, 1] = ours["VV"][3, 1] / 4
+    values[8, 5] = ours["VV"][8, 5]
+    theirs = theirs.assign(VV=values)
+    for a, b in ((ours, theirs), (theirs, ours)):
+        bands = [
+            compare(a, b, variable="VV", rule=AgreementRule(listed=listed))["VV"]
+            for listed in (2, 3, 4)
+        ]
+        assert [band.extremes for band in bands] == [2, 3, 3]
+        assert [band.all_extremes for band in bands] == [False, False, True]
+
+
+def test_where_all_pairs_are_listed_nothing_is_cut(sides):
+    """Two lists of half of the pairs hold all of them, however many are extreme."""
+    ours, theirs = (side.isel(time=slice(3, 10), parcel=slice(0, 2)) for side in sides)
+    rule = AgreementRule(listed=7, extreme=0.01)
+    band = compare(ours, theirs, variable="VV", rule=rule)["VV"]
+    assert band.n <= 14
+    assert band.extremes >= 10
+    assert band.all_extremes
+
+
 def test_the_limit_is_the_users(sides):
     rule = AgreementRule(extreme=60.0)
     assert len(compare(*sides, variable="VV", rule=rule).extremes) < 4

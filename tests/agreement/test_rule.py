@@ -13,8 +13,11 @@ from cbmcube.exceptions import OptionError
 
 def test_the_tolerances_are_those_of_the_table():
     rule = AgreementRule()
-    limits = {kind: rule.limit(kind) for kind in KINDS}
+    limits = {kind: rule.limit(kind, "mean") for kind in KINDS}
     assert limits == {"reflectance": 0.01, "index": 0.02, "backscatter": 0.5, "coherence": 0.03}
+    assert rule.limit("coherence", "std") == 0.03
+    assert rule.limit("backscatter", "std") == 0.02  # linear, not in dB
+    assert {rule.limit(kind, "count") for kind in KINDS} == {1.0}
     assert (rule.tolerance, rule.draws, rule.extreme) == ("10min", 1000, 10)
 
 
@@ -45,6 +48,7 @@ def test_equal_rules_have_equal_ids_and_each_field_counts():
         {"index": 0.0},
         {"backscatter": float("nan")},
         {"extreme": -1.0},
+        {"pixels": 0.0},
         {"draws": 0},
         {"listed": 0},
         {"pairs": 0},

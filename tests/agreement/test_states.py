@@ -88,6 +88,17 @@ def test_a_tile_that_could_not_be_read_goes_before_one_without_data():
     assert STATES[state[0, 0]] == "READ_FAILED"
 
 
+def test_a_row_that_is_not_there_says_less_than_any_other():
+    """Two tiles of a table: one has no row of the parcel, the other did not see it."""
+    raw = {
+        "value": np.full((2, 1), np.nan),
+        "state": np.array([[MISSING], [STATES.index("NO_DATA")]]),
+        "observed": np.array([[np.nan], [0.0]]),
+    }
+    _, state, _ = join(look(raw, in_db=False), [np.array([0, 1])])
+    assert STATES[state[0, 0]] == "NO_DATA"
+
+
 def test_a_pass_that_the_source_lacks_is_missing():
     looks = one([7], [1], [0.2], [0])
     none = np.zeros(0, dtype="int64")

@@ -53,7 +53,7 @@ def test_planted_wrong_labels_are_found(scheme):
     wrong = labels.copy()
     names = [*SHARES]
     wrong[planted] = [names[(names.index(one) + 1) % 4] for one in labels[planted]]
-    found = cross_validate(features, wrong, folds, rule=CropRule(trees=50, scheme=scheme)).table
+    found = cross_validate(features, wrong, folds, rule=CropRule(trees=30, scheme=scheme)).table
     accused = found.index[found["outlier"]]
     right = accused.intersection(planted)
     assert len(right) / len(planted) >= 0.8  # recall
@@ -100,7 +100,7 @@ def test_a_loop_gives_the_same(land, result):
         inside = folds["fold_1"] == fold
         forest = RandomForestClassifier(25, min_samples_split=10, random_state=fold)
         forest.fit(features[~inside], labels[~inside])
-        right[inside] = forest.predict(features[inside]) == labels[inside]
+        right[inside] = (forest.predict(features[inside]) == labels[inside]).astype(float)
     assert abs(right.mean() - result.by_prediction["accuracy"].iloc[0]) < 0.03
 
 
@@ -139,28 +139,23 @@ def test_models_never_saw_what_they_predict(land, scheme):
         assert not trained & predicted
 
 
-@pytest.mark.parametrize("name", ["hist_gradient_boosting", "pipeline"])
-def test_other_classifiers(land, name):
+def test_pipelines_and_folds_of_a_single_dealing(land):
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     features, labels, folds = land
     lines = make_pipeline(StandardScaler(), LinearDiscriminantAnalysis())
-    found = cross_validate(
-        features,
-        labels,
-        folds[["block", "fold_1"]],
-        estimator=lines if name == "pipeline" else name,
-    )
+    found = cross_validate(features, labels, folds[["block", "fold_1"]], estimator=lines)
     assert found.accuracy > 0.9
+    assert found.estimator.startswith("Pipeline(")
     assert found.table.filter(like="pred_").columns.tolist() == ["pred_1", "pred_majority"]
 
 
 def test_the_balanced_decision_helps_the_rare():
-    features, labels, folds = farmland(600, noise=2.0)
+    features, labels, folds = farmland(400, noise=2.0)
     usual, balanced = (
-        cross_validate(features, labels, folds, rule=CropRule(trees=50, decision=decision))
+        cross_validate(features, labels, folds, rule=CropRule(trees=25, decision=decision))
         for decision in ("likeliest", "balanced")
     )
     assert balanced.balanced_accuracy > usual.balanced_accuracy + 0.02

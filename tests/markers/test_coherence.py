@@ -158,6 +158,16 @@ def test_could_not_look_is_not_no_event(meadow):
     assert mowing_coherence(graded)["reason"][4] == "CLASS_NONE"
 
 
+def test_pairs_that_could_not_be_tested_are_a_gap(meadow):
+    """Pairs every 18 days are no gap, but never five in 72 days: after June nobody looked."""
+    values = _noise(40)
+    late = np.arange(40) >= 14
+    values[late & (np.arange(40) % 3 > 0)] = np.nan
+    event = check_events(mowing_coherence(meadow(values))).iloc[0]
+    assert event["reason"] == "GAP"
+    assert event["max_gap_days"] > 80
+
+
 def test_a_flat_series_is_said_to_be_flat(meadow):
     flat = np.full((20, 1), 0.25)
     assert mowing_coherence(meadow(flat))["status"].tolist() == ["OK"]

@@ -60,7 +60,7 @@ def _plain(tables, min_days):
 
 def test_a_plain_loop_gives_the_same():
     rng = np.random.default_rng(0)
-    for _ in range(25):
+    for _ in range(8):
         tables = [_table(rng, source) for source in ("S1:15", "S1:88", "S1:139")]
         joined = check_events(join_orbits(tables, min_days=28))
         events, others = _plain(tables, 28)

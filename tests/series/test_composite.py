@@ -180,7 +180,7 @@ def test_lazy_gives_the_same_and_stays_lazy(product):
 
 
 def test_chunks_of_parcels_change_nothing(monkeypatch):
-    monkeypatch.setattr("cbmcube.series._composite._TASK_BYTES", 4 * 84 * 8 * 3)
+    monkeypatch.setattr("cbmcube.series._blocks._TASK", 84 * 8 * 3)
     lazy = composite(vector_cube(parcels=8, lazy=True), "5D")
     assert lazy["NDVI"].chunks[1] == (3, 3, 2)
     xr.testing.assert_identical(lazy.compute(), composite(vector_cube(parcels=8), "5D"))
@@ -246,3 +246,25 @@ def test_what_a_day_did_not_know_changes_no_bit(day):
     cut = composite(whole.isel(time=~later), "7D")
     for some in (whole, changed):
         xr.testing.assert_identical(composite(some, "7D", as_of=day), cut)
+
+
+def test_a_band_that_was_added_later_has_no_pixel_numbers():
+    stats = vector_cube(days=20)
+    stats["ratio"] = stats["B08"] / 2
+    result = composite(stats, "10D")
+    assert result["band"].values.tolist() == ["B04", "B08", "NDVI", "ratio"]
+    assert (result["n_valid"].sel(band="ratio") == -1).all()
+    assert (result["n_total"].sel(band="ratio") == -1).all()
+    before = composite(vector_cube(days=20), "10D")
+    xr.testing.assert_identical(result["n_valid"].sel(band=before["band"]), before["n_valid"])
+    assert (result["n_obs"].sel(band="ratio") == result["n_obs"].sel(band="B08")).all()
+
+
+def test_totals_of_each_acquisition_add_up():
+    stats = vector_cube(days=20)
+    each = (stats["n_total"] * xr.ones_like(stats["time"], "int32")).transpose(
+        "band", "time", "parcel"
+    )
+    xr.testing.assert_identical(
+        composite(stats.assign(n_total=each), "10D")["n_total"], composite(stats, "10D")["n_total"]
+    )

@@ -226,6 +226,15 @@ def test_a_cube_of_means_alone_keeps_the_copy_that_has_one():
     assert found["n_dup"].values.tolist() == [[0, 0, 1]]
 
 
+def test_a_band_that_was_added_later_is_judged_by_its_count():
+    one, other = entry(id="a", valid=[[0, 3, 4]] * 2), entry(id="b", valid=[[3, 0, 5]] * 2)
+    stats = cube([one, other])
+    stats["ratio"] = stats["X"] / 1.0
+    found = deduplicate(stats)
+    xr.testing.assert_equal(found["ratio"], found["X"])
+    assert found["source"]["band"].values.tolist() == BANDS
+
+
 def test_times_are_the_earliest_and_availability_the_latest():
     early, late = (DAY + np.timedelta64(hours, "h") for hours in (5, 50))
     some = [entry(second=9, created=early), entry(second=2, created=late, id="b")]
@@ -239,11 +248,11 @@ def test_what_a_moment_did_not_know_changes_no_bit(moment):
     days = [0, 1, 2, 5]
     late = [DAY + np.timedelta64(day, "D") for day in days]
     firsts = [entry(day=day, created=DAY, mean=[0.1 * day] * 3) for day in days]
-    agains = [
+    copies = [
         entry(day=day, created=made, valid=[[9] * 3] * 2, id="b")
         for day, made in zip(days, late, strict=True)
     ]
-    stats = cube([*firsts, *agains])
+    stats = cube([*firsts, *copies])
     known = (stats["time"].values <= np.datetime64(moment)) & (
         stats["created"].values <= np.datetime64(moment)
     )

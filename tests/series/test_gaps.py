@@ -112,6 +112,30 @@ def test_the_usual_time_between_chances_is_that_of_one_orbit():
     assert (mixed, apart) == (1.0, 6.0)
 
 
+def test_two_copies_of_one_look_are_one_chance():
+    summary = gap_summary(cube([0, 5, 5, 10, 10], ["vvmmv"]))
+    assert summary["revisit_days"].item() == 5.0
+    assert np.isnan(gap_summary(cube([0, 0], ["vv"]))["revisit_days"].item())
+
+
+def test_mirrored_in_time_gaps_are_mirrored():
+    """Leading gaps become trailing ones; lengths and what stood in the way stay."""
+    looks = ["mmvvvmmmmvvofmmm", "v" * 16, "m" * 16]
+    days = np.arange(0, 80, 5)
+    here = gaps(cube(days, looks), min_gap=6)
+    there = gaps(cube(75 - days, looks), min_gap=6)
+    swapped = {"LEADING": "TRAILING", "TRAILING": "LEADING"}
+    there["kind"] = [swapped.get(kind, kind) for kind in there["kind"]]
+    names = ["parcel", "kind", "days", "n_masked", "n_failed", "cause"]
+    here["kind"] = here["kind"].astype(object)
+    order = [*names]
+    pd.testing.assert_frame_equal(
+        here[names].sort_values(order, ignore_index=True),
+        there[names].sort_values(order, ignore_index=True),
+        check_dtype=False,
+    )
+
+
 def test_what_a_moment_did_not_know_changes_nothing():
     whole = cube(range(0, 100, 5), ["v" * 8 + "m" * 6 + "v" * 6, "v" * 20])
     for day in ("2024-03-20", "2024-05-05"):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.series import smooth
+from cbmcube.series import composite, smooth
 from cbmcube.series._daily import Daily
 from cbmcube.series._smooth import _butterworth, _savitzky_golay
 from cbmcube.series._whittaker import whittaker
@@ -118,6 +118,96 @@ def test_butterworth_rings_at_a_step_as_it_must():
     assert ((rising > 0.1) & (rising < 0.9)).sum() == 8
 
 
+DAY = np.arange(366)
+
+
+def mown(drop, recovery, *, day=100, level=0.85):
+    """NDVI of a meadow that is mown on a day and recovers by so much each day."""
+    after = np.minimum(level, level - drop + recovery * (DAY - day))
+    return np.where(day > DAY, level, after)
+
+
+def test_butterworth_shows_a_drop_late_and_less_deep():
+    """Drop of 0.40 on day 100 to 0.45: published for the filter with this order and cut-off."""
+    found = _butterworth(daily(column(mown(0.40, 0.01))))[:, 0]
+    lowest = 60 + found[60:160].argmin()
+    assert lowest == 107
+    assert found[lowest] == pytest.approx(0.495, abs=5e-4)
+    assert 60 + found[60:lowest].argmax() == 89
+
+
+def test_a_filter_that_is_run_again_each_day_finds_the_minimum_and_keeps_it():
+    """First seen 10 to 15 days after the drop, and never far from where it stays."""
+    whole = column(mown(0.40, 0.01))
+    seen = {}
+    for day in range(101, 200):
+        now = _butterworth(daily(whole[: day + 1]))[:, 0]
+        low = [d for d in range(90, day) if now[d - 1] > now[d] < now[d + 1] and now[d] < 0.7]
+        if low:
+            seen[day] = low
+    assert 110 <= min(seen) <= 115
+    assert [*seen] == [*range(min(seen), 200)]
+    assert {d for low in seen.values() for d in low} <= {106, 107, 108}
+    assert {d for day, low in seen.items() if day >= 125 for d in low} == {107}
+
+
+@pytest.mark.parametrize(
+    ("apart", "lost", "median", "missed"),
+    [(5, 0.0, (7, 9), 0.01), (5, 0.5, (7, 10), 0.05), (10, 0.5, (9, 13), 0.25)],
+)
+def test_smoothed_minima_are_late(apart, lost, median, missed):
+    """Drop of 0.35, 0.008 a day, noise 0.01; some events disappear with the observations lost."""
+    rng = np.random.default_rng(0)
+    values = np.full((366, 400), np.nan)
+    for parcel, column_ in enumerate(values.T):
+        days = np.arange(rng.integers(apart), 366, apart)
+        days = days[rng.random(len(days)) >= lost]
+        column_[days] = mown(0.35, 0.008)[days] + rng.normal(0, 0.01, len(days))
+        assert np.isfinite(values[:, parcel]).any()
+    found = _butterworth(daily(values, 366.0))[80:160]
+    late = 80 + np.nanargmin(found, axis=0) - 100
+    assert median[0] <= np.median(late) <= median[1]
+    assert (np.nanmin(found, axis=0) > 0.7).mean() <= missed
+
+
+@every_method
+def test_a_flat_series_of_few_days_stays_flat(method):
+    values = np.full((60, 1), np.nan)
+    values[[0, 4, 11, 30, 31, 59], 0] = 0.123456789
+    found = METHODS[method](daily(values))
+    np.testing.assert_allclose(found, 0.123456789, rtol=0, atol=1e-12)
+
+
+def test_lines_mirror_exactly():
+    rng = np.random.default_rng(1)
+    values = np.where(rng.random((200, 5)) < 0.3, rng.normal(size=(200, 5)), np.nan)
+    there, back = daily(values), daily(values[::-1])
+    np.testing.assert_allclose(back.linear()[::-1], there.linear(), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(back.distance()[::-1], there.distance())
+
+
+def test_several_looks_on_a_day_count_by_their_pixels():
+    """Mean of the pixels of both, as a composite of one day gives it."""
+    stats = vector_cube("CARD-2A", parcels=5, days=40)
+    shift = np.where(np.arange(stats.sizes["time"]) % 3 == 1, 3, 0).astype("timedelta64[D]")
+    stats = stats.assign_coords(time=stats["time"].dt.floor("D") - shift)
+    assert stats.indexes["time"].has_duplicates
+    found = smooth(stats, ["NDVI", "B08"], method="linear")
+    expected = composite(stats, "1D")
+    for band in ("NDVI", "B08"):
+        means = expected[band].sel(statistic="mean").values
+        known = np.isfinite(means)
+        inside = known & np.isfinite(found[band].values)
+        assert inside.sum() == known.sum()
+        np.testing.assert_array_equal(found[band].values[inside], means[inside])
+    bare = stats[["NDVI"]].sel(statistic=["mean"])
+    plain = smooth(bare, method="linear")["NDVI"]
+    frame = bare["NDVI"].isel(statistic=0).groupby("time").mean().values
+    at = np.isin(plain["time"].values, np.unique(stats["time"].values))
+    seen = np.isfinite(frame)
+    np.testing.assert_allclose(plain.values[at][seen], frame[seen], rtol=1e-6)
+
+
 @pytest.mark.parametrize("method", ["whittaker", "savitzky_golay", "butterworth"])
 def test_time_has_no_direction(method):
     rng = np.random.default_rng(3)
@@ -162,7 +252,7 @@ def test_few_observations_are_what_they_are():
 def test_lazy_gives_the_same_whatever_the_chunks(method, nothing_computes, monkeypatch):
     whole = smooth(vector_cube(parcels=8, days=120), ["NDVI", "B08"], method=method)
     assert whole["NDVI"].dtype == "float32"
-    monkeypatch.setattr("cbmcube.series._composite._TASK_BYTES", 4 * 48 * 2 * 3)
+    monkeypatch.setattr("cbmcube.series._blocks._TASK", 2 * 120 * 3)
     with nothing_computes:
         lazy = smooth(vector_cube(parcels=8, days=120, lazy=True), ["NDVI", "B08"], method=method)
     assert len(lazy["NDVI"].chunks[1]) > 1

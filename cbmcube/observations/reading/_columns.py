@@ -6,7 +6,7 @@ import re
 
 import pyarrow as pa
 
-from cbmcube.observations._schema import FULLY_OBSERVED
+from cbmcube._states import FULLY_OBSERVED
 
 _MEANINGS = {
     "parcel": "id of the parcel, as its owner gave it",

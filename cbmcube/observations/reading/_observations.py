@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xarray as xr
 
-from cbmcube.observations._schema import STATES
+from cbmcube._states import STATES
 from cbmcube.observations.reading._assemble import read_table, stream
 from cbmcube.observations.reading._cube import lazy_cube
 from cbmcube.observations.reading._dataset import dataset, duckdb_relation

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cbmcube._states import STATES
 from cbmcube.catalog import parse_period
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.observations._schema import STATES
 from cbmcube.observations.reading._plan import PlanView
 from cbmcube.observations.reading._units import Units
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cbmcube as cbm
+from cbmcube._states import STATES
 from cbmcube.exceptions import (
     OptionError,
     StoreCorruptError,
@@ -18,7 +19,6 @@ from cbmcube.exceptions import (
     UnknownBandError,
     UnknownParcelError,
 )
-from cbmcube.observations._schema import STATES
 from cbmcube.observations.reading import _assemble, _parts, open_observations
 from cbmcube.observations.store import compact
 from cbmcube.testing import vector_cube
