@@ -61,7 +61,7 @@ def table(events, *, marker="mowing", source="S2", parcels=("P0",), rest=None, k
     ):
         if name not in frame:
             frame[name] = value
-        if name not in ("reason",):
+        if name != "reason":
             frame[name] = frame[name].astype(object).where(frame[name].notna(), value)
     columns = {str(name): frame[name].to_numpy() for name in frame}
     size = len(frame)

@@ -229,8 +229,11 @@ def test_the_closed_form_is_the_limit_of_random_thresholds():
             return dv < -s + 0.00507
 
         one = _plain(days, values, days, rule, closed)
-        other = _plain(days, values, days, rule,
-                       lambda dv, s, rng=rng: (rng.normal(-s, 0.02, 100) > dv).sum() >= 40)  # fmt: skip
+
+        def drawn(dv, s, rng=rng):
+            return (rng.normal(-s, 0.02, 100) > dv).sum() >= 40
+
+        other = _plain(days, values, days, rule, drawn)
         total += 1
         differ += one != other
         near += min(map(abs, margins), default=1) < 0.012
