@@ -122,7 +122,9 @@ def _windows(windows: pd.DataFrame) -> pd.DataFrame:
             allowed="parcel, begin, end, and others",
             hint="rename the columns",
         )
-    utc = {name: pd.to_datetime(windows[name], utc=True) for name in ("begin", "end")}
+    utc = {
+        name: pd.to_datetime(windows[name], utc=True, format="ISO8601") for name in ("begin", "end")
+    }
     asked = windows[["parcel"]].assign(
         **{name: when.dt.tz_localize(None).astype("datetime64[ns]") for name, when in utc.items()}
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cbmcube.markers._fuse_pairs import fused_events, is_radar, pair_events, weights
+from cbmcube.markers._fuse_pairs import fused_events, is_radar, pair_events, weights, with_reach
 from cbmcube.markers._fuse_rule import FUSE_PRESETS, FuseRule
 from cbmcube.markers._intervals import Intervals, overlaps
 from cbmcube.markers._rules import choose
@@ -93,11 +93,10 @@ def fuse(
         ],
         ignore_index=True,
     )
-    until = rows["end_date"].fillna(rows["main_date"])
     keep = select_apart(
         rows["number"].to_numpy(),
-        nanoseconds(rows["start_date"]) / _DAY,
-        nanoseconds(until) / _DAY,
+        rows.pop("reach_start").to_numpy() / _DAY,
+        rows.pop("reach_end").to_numpy() / _DAY,
         worst=[(rows["status"] != "OK").to_numpy(), -weights(rows, rule)],
         apart=rule.apart_days,
         most=rule.max_events,
@@ -124,7 +123,7 @@ def _alone(
         well_seen[met] = False
     doubtful = radar & (weak | (well_seen & (rule.seen_days > 0)))
     doubtful &= (events["status"] == "OK").to_numpy()
-    return events.assign(
+    return with_reach(events).assign(
         status=events["status"].where(~doubtful, "NOT_VALID"),
         reason=events["reason"].where(~doubtful, "UNCONFIRMED"),
     )

@@ -12,7 +12,7 @@ from cbmcube.markers._events import REASONS
 from cbmcube.markers._fuse_rule import FuseRule
 from cbmcube.markers._intervals import OPEN, overlaps
 from cbmcube.markers._select import match_once
-from cbmcube.markers._sides import Side, intervals_of, moments, with_lists
+from cbmcube.markers._sides import Side, intervals_of, moments, nanoseconds, with_lists
 
 _Floats = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
@@ -61,7 +61,7 @@ def fused_events(one: Side, two: Side, a: _Ints, b: _Ints, rule: FuseRule) -> pd
     confidence[radar] = np.minimum(confidence[radar], rule.radar_most)
     outcome = _outcome(rows, other)
     rows = with_lists(rows, other, place, place)
-    return _interval(rows, other, rule).assign(
+    return _interval(with_reach(rows, other), other, rule).assign(
         sources=rows["sources"].map(sorted),
         parts=rows["parts"].map(sorted),
         confidence=confidence,
@@ -82,6 +82,17 @@ def _ranks_lower(left: pd.DataFrame, right: pd.DataFrame, mine: _Floats, theirs:
     for one, two in ((spans[0].start, spans[1].start), length, (-mine, -theirs)):
         swap = np.where(two != one, two < one, swap)
     return np.asarray(swap, dtype=bool)
+
+
+def with_reach(events: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
+    """Add from where to where events reach, together with their partners, in nanoseconds.
+
+    The shorter the intervals, the nearer events seem: distances count between the whole reaches.
+    """
+    some = [events, *others]
+    start = [nanoseconds(part["start_date"].fillna(part["main_date"])) for part in some]
+    end = [nanoseconds(part["end_date"].fillna(part["main_date"])) for part in some]
+    return events.assign(reach_start=np.min(start, axis=0), reach_end=np.max(end, axis=0))
 
 
 def _outcome(rows: pd.DataFrame, other: pd.DataFrame) -> dict[str, pd.Series[Any]]:

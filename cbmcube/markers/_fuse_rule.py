@@ -25,7 +25,8 @@ class FuseRule(Rule):
     """Of a pair: what both intervals have in common, where the event must be if both are right,
     with its middle as main date; or the interval and main date of the more confident one."""
     apart_days: float = 45.0
-    """Events must reach from start to the other's end over so many days at least."""
+    """Events must reach from start to the other's end over so many days at least; a pair reaches
+    over both its intervals."""
     max_events: int = 4
     """Events of a parcel, the most confident."""
     p_value_share: float = 0.5

@@ -127,6 +127,13 @@ def test_each_event_is_used_once():
     assert fuse(a, b)["confidence_kind"].tolist() == ["score_exp", "fused"]
 
 
+def test_a_narrow_interval_brings_events_no_nearer():
+    """Two cuts 44 days apart, as far as optical intervals alone can tell 49."""
+    a = _s2(("P0", 0, 5, LOW), ("P0", 40, 49, LOW))
+    b = table([("P0", 2, 8, SURE), ("P0", 38, 44, SURE)], **S1)
+    assert _rows(fuse(a, b)) == [("P0", 2, 5, "OK"), ("P0", 40, 44, "OK")]
+
+
 def test_the_better_of_near_events_stays():
     a = _s2(("P0", 0, 10, LOW), ("P0", 30, 40, {"confidence": 0.7}), ("P0", 100, 105, DOUBT))
     b = table([("P0", 3, 9, SURE), ("P0", 90, 96, SURE)], **S1)
@@ -153,34 +160,43 @@ def _plain(a, b, rule):
     def weight(row):
         return row.confidence * (0.5 if row.confidence_kind == "p_value" else 1.0)
 
+    def alone(row, *, fine):
+        span = row.start_date, row.end_date
+        return {"doubt": not fine, "sure": weight(row), "span": span, "reach": span}
+
     pairs = []
     for i, x in enumerate(a):
         for j, y in enumerate(b):
-            start, end = max(x.start_date, y.start_date), min(x.end_date, y.end_date)
-            if end > start:
-                keys = (start - end, -(weight(x) + weight(y)),
-                        x.start_date.value + y.start_date.value, end)  # fmt: skip
-                pairs.append((*keys, i, j))
+            span = max(x.start_date, y.start_date), min(x.end_date, y.end_date)
+            if span[1] > span[0]:
+                starts = x.start_date.value + y.start_date.value
+                pairs.append((span[0] - span[1], -(weight(x) + weight(y)), starts, span[1], i, j))
     used, events = set(), []
     for *_, i, j in sorted(pairs):
         if ("a", i) in used or ("b", j) in used:
             continue
         used |= {("a", i), ("b", j)}
-        d, e = 1 - weight(a[i]), 1 - weight(b[j])
-        events.append((True, 1 - d * e / (d + e), max(a[i].start_date, b[j].start_date),
-                       min(a[i].end_date, b[j].end_date)))  # fmt: skip
-    events += [(True, weight(x), x.start_date, x.end_date)
-               for i, x in enumerate(a) if ("a", i) not in used]  # fmt: skip
-    events += [(y.confidence >= np.float32(0.999), weight(y), y.start_date, y.end_date)
+        x, y = a[i], b[j]
+        d, e = 1 - weight(x), 1 - weight(y)
+        events.append({
+            "doubt": False,
+            "sure": 1 - d * e / (d + e),
+            "span": (max(x.start_date, y.start_date), min(x.end_date, y.end_date)),
+            "reach": (min(x.start_date, y.start_date), max(x.end_date, y.end_date)),
+        })  # fmt: skip
+    events += [alone(x, fine=True) for i, x in enumerate(a) if ("a", i) not in used]
+    events += [alone(y, fine=y.confidence >= np.float32(0.999))
                for j, y in enumerate(b) if ("b", j) not in used]  # fmt: skip
     chosen = []
-    for fine, sure, start, end in sorted(events, key=lambda e: (not e[0], -e[1], e[3], e[2])):
+    for event in sorted(events, key=lambda e: (e["doubt"], -e["sure"], *e["reach"][::-1])):
+        low, high = event["reach"]
         apart = pd.Timedelta(days=rule.apart_days)
+        others = [one["reach"] for one in chosen]
         if len(chosen) < rule.max_events and all(
-            max(end - s, e - start) >= apart for _, _, s, e in chosen
+            max(high - start, end - low) >= apart for start, end in others
         ):
-            chosen.append((fine, sure, start, end))
-    return sorted((start, end, fine) for fine, _, start, end in chosen)
+            chosen.append(event)
+    return sorted((*event["span"], not event["doubt"]) for event in chosen)
 
 
 @few

@@ -15,8 +15,8 @@ SEASON = ("2020-03-01", "2020-11-01")
 DAY = pd.Timedelta(days=1)
 
 # Of parcel 5 in July and 7 in October the series shows no loss, of 9 in June a slow one, and that
-# of 9 in September lies two weeks before its field day. Parcel 10 is green three days after that
-# of May.
+# of 9 in September lies two weeks before its field day. Parcel 10 is green three days after that of
+# May.
 LOST = ["5 25 Jul", "7 25 Oct", "9 28 Jun", "9 09 Sep"]
 OTHERS = ["5 27 Jun", "7 26 Aug", "8 20 Sep", "9 26 Aug"]  # large losses that nobody noted
 SOURCE = {
