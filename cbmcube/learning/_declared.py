@@ -216,7 +216,7 @@ def _shapes(stats: xr.Dataset, index: pd.Index, crs: str) -> tuple[NDArray[np.bo
         )
     series = gpd.GeoSeries(stats["geometry"].to_numpy(), crs=known)
     placed = ~(series.isna() | series.is_empty).to_numpy()
-    metres = series.to_crs(crs).to_numpy()
+    metres = np.array(series.to_crs(crs), dtype=object)  # a copy: the shapes are the user's
     metres[~placed] = shapely.Point(0.0, 0.0)
     if not np.isfinite(shapely.bounds(metres)).all():
         raise ParcelsError(

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cbmcube as cbm
+from cbmcube import _states
 from cbmcube.agreement import STATES
 from cbmcube.agreement._states import FULLY_OBSERVED, MISSING, OK, READ_FAILED, join, look
-from cbmcube.observations import _schema
 from cbmcube.testing import vector_cube
 
 
 def test_the_states_are_those_of_tables_and_two_more():
-    assert STATES[:5] == _schema.STATES
+    assert STATES[:5] == _states.STATES
     assert STATES[5:] == ("NO_VALUE", "MISSING")
-    assert FULLY_OBSERVED == _schema.FULLY_OBSERVED
+    assert FULLY_OBSERVED == _states.FULLY_OBSERVED
 
 
 def test_states_are_those_that_a_table_has():

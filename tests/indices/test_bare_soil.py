@@ -130,7 +130,7 @@ def test_a_fitted_classifier(cube_maker):
     np.testing.assert_allclose(add_bare_soil(cube, forest)["bare"].values, mask, atol=0.05)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 8), st.integers(1, 8))
 def test_chunks_change_nothing(cube_maker, rows, columns):
     mask = np.random.default_rng(1).uniform(size=(1, 8, 8)) < 0.5

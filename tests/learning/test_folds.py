@@ -41,7 +41,7 @@ def test_the_order_of_parcels_does_not_matter(order):
     table = places(40)
     found = spatial_folds(table)
     turned = spatial_folds(table.iloc[list(order)])
-    pd.testing.assert_frame_equal(turned.loc[found.index], found)
+    pd.testing.assert_frame_equal(turned.reindex(found.index), found)
 
 
 def test_the_same_seed_gives_the_same_folds():

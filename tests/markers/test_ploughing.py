@@ -99,7 +99,7 @@ def loop(values, rule):
     return [(s, m, e) for s, m, number, _, e in events if number >= rule.min_bare_obs]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(st.integers(0, 8).map(lambda k: k / 8), min_size=9, max_size=9),
