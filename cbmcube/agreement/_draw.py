@@ -47,19 +47,17 @@ def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def ends(d: _Floats, count: int) -> _Ints:
     """Return the places of the lowest and of the highest values in flat order, NaN left out.
 
-    Of equal values, the first ones.
+    Of equal values, the first ones, at both ends: so the ends of all blocks hold those of the whole.
     """
     flat = d.ravel()
     places = np.flatnonzero(np.isfinite(flat))
-    if len(places) <= 2 * count:
-        return places
     values = flat[places]
-    low = _lowest(values, count)
-    high = _lowest(-values, count)
-    return places[np.union1d(low, high)]
+    return places[np.union1d(_lowest(values, count), _lowest(-values, count))]
 
 
 def _lowest(values: _Floats, count: int) -> _Ints:
+    if len(values) <= count:
+        return np.arange(len(values))
     limit = np.partition(values, count - 1)[count - 1]
     below = np.flatnonzero(values < limit)
     equal = np.flatnonzero(values == limit)[: count - len(below)]
