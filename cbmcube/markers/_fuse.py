@@ -24,6 +24,7 @@ from cbmcube.markers._sides import (
 
 _DAY = 86_400 * 10**9
 
+_Flags = NDArray[np.bool_]
 _Ints = NDArray[np.int64]
 
 
@@ -59,8 +60,9 @@ def fuse(
         doubts d = 1 - confidence become ``d1 d2 / (d1 + d2)``, so that it is 0.5 at least and no
         probability. ``values`` are those of the more confident one, ``before_date`` is the later
         one, ``n_obs`` the sum, ``p_value`` the smaller; ``parts``, a further column, has the ids
-        of both. The marker is named after both; of a parcel without event, ``OK`` says that at
-        least one of them looked, and ``sources`` which.
+        of both. The marker is named after both. Of a parcel without event, ``OK`` says that one
+        of them looked, and ``sources`` which; where radar saw nothing and the other one could not
+        look, it is the other one's reason that stands, unless the rule trusts silence.
 
     Raises
     ------
@@ -102,7 +104,17 @@ def fuse(
         most=rule.max_events,
     )
     names = joined_names(one, two, rule.params_id)
-    return add_rest(rows[keep], parcels, (one, two), gravity=either(one, two), names=names)
+    gravity = either(one, two) if rule.trust_silence else _heard(one, two)
+    return add_rest(rows[keep], parcels, (one, two), gravity=gravity, names=names)
+
+
+def _heard(one: Side, two: Side) -> _Ints:
+    """Return the gravity of parcels of which the silence of radar says nothing."""
+    gravity = either(one, two)
+    for side, other in ((one, two), (two, one)):
+        told = _is_optical(side) & ~_is_optical(other)
+        gravity = np.where(told, side.gravity, gravity)
+    return gravity
 
 
 def _alone(
@@ -114,8 +126,7 @@ def _alone(
     is_p = (events["confidence_kind"] == "p_value").to_numpy()
     several = (events["sources"].map(len) > 1).to_numpy()
     weak = is_p & ~several & (events["confidence"].to_numpy(dtype=float) < rule.alone - 1e-6)
-    optical = [any(not name.startswith("S1") for name in names) for names in other.sources]
-    well_seen = np.array(optical, dtype=bool)[number] & (other.gravity[number] == LOOKED)
+    well_seen = (_is_optical(other) & (other.gravity == LOOKED))[number]
     if gaps is None:
         well_seen &= other.longest[number] <= rule.seen_days
     else:
@@ -127,6 +138,12 @@ def _alone(
         status=events["status"].where(~doubtful, "NOT_VALID"),
         reason=events["reason"].where(~doubtful, "UNCONFIRMED"),
     )
+
+
+def _is_optical(side: Side) -> _Flags:
+    """(parcel): whether any source of the table sees light; not where it lacks the parcel."""
+    return np.array([any(not name.startswith("S1") for name in names)
+                     for names in side.sources], dtype=bool)  # fmt: skip
 
 
 def _gaps(gaps: pd.DataFrame | None, parcels: pd.Index) -> Intervals | None:

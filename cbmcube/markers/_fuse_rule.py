@@ -41,6 +41,9 @@ class FuseRule(Rule):
     seen_days: float = 20.0
     """Events of radar without partner are ``UNCONFIRMED`` where another sensor saw none though it
     never looked away for longer than this. 0: never."""
+    trust_silence: bool = False
+    """Whether radar that saw nothing settles that there was nothing, where the other sensor could
+    not look: a sound test of coherence misses most cuts (see the page on markers)."""
 
     def __post_init__(self) -> None:
         known = ("intersection", "confident")
@@ -53,7 +56,7 @@ class FuseRule(Rule):
 FUSE_PRESETS: Mapping[str, FuseRule] = MappingProxyType(
     {
         "careful": FuseRule(),
-        "sen4cap": FuseRule(interval="confident", alone=0.0, seen_days=0.0),
+        "sen4cap": FuseRule(interval="confident", alone=0.0, seen_days=0.0, trust_silence=True),
     }
 )
 """Rules of fusion by name; ``careful`` is the default."""

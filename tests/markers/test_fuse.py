@@ -217,15 +217,32 @@ def test_fusion_equals_a_plain_loop(a, b):
     ("mine", "theirs", "said", "sources"),
     [
         (("OK", None), ("NOT_EXECUTED", "NO_INPUT"), ("OK", None), ["S2"]),
-        (("NOT_VALID", "GAP"), ("OK", None), ("OK", None), ["S1:15"]),
+        (("NOT_VALID", "GAP"), ("OK", None), ("NOT_VALID", "GAP"), ["S2"]),
         (("NOT_VALID", "GAP"), ("NOT_EXECUTED", "NO_INPUT"), ("NOT_VALID", "GAP"), ["S2"]),
+        (("NOT_EXECUTED", "NO_INPUT"), ("OK", None), ("NOT_EXECUTED", "NO_INPUT"), ["S2"]),
     ],
 )
-def test_it_is_enough_that_one_of_them_looked(mine, theirs, said, sources):
+def test_silence_of_radar_is_no_look(mine, theirs, said, sources):
     a, b = table([], rest={"P0": mine}), table([], rest={"P0": theirs}, **S1)
-    row = check_events(fuse(a, b)).squeeze()
-    assert (row["status"], row["reason"] if said[1] else None) == said
-    assert row["sources"] == sources
+    for one, two in ((a, b), (b, a)):
+        row = check_events(fuse(one, two)).squeeze()
+        assert (row["status"], row["reason"] if said[1] else None) == said
+        assert row["sources"] == sources
+
+
+def test_it_is_enough_that_one_of_them_looked():
+    """Of two optical tables, of two of radar, of one that lacks the parcel, or if one says so."""
+    blind, quiet = table([], rest={"P0": ("NOT_VALID", "GAP")}), table([])
+    radar, deaf = table([], **S1), table([], rest={"P0": ("NOT_VALID", "GAP")}, **S1)
+    other = table([], parcels=("P1",))
+    for one, two, rule, source in (
+        (blind, quiet, None, "S2"),
+        (deaf, radar, None, "S1:15"),
+        (other, radar, None, "S1:15"),
+        (blind, radar, "sen4cap", "S1:15"),
+    ):
+        row = check_events(fuse(one, two, rule)).set_index("parcel").loc["P0"]
+        assert (row["status"], row["sources"]) == ("OK", [source])
 
 
 def test_rules_are_part_of_the_parameters():
