@@ -14,13 +14,13 @@ from benchmarks.markers.tasks import RADAR
 
 F1, DAYS = 0.85, 5.0
 """Target of mowing by both missions in the scenario `TARGET`: at least, and at most."""
-TARGET_TASK = "fuse:careful"
+TARGET_TASK = "fuse:careful, radar sensitive"
 
 _EDGES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1.0)
 _P_EDGES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
 _OF_CONFIDENCE = {
     "mowing:guarded": ("confidence", _EDGES),
-    "fuse:careful": ("confidence", _EDGES),
+    TARGET_TASK: ("confidence", _EDGES),
     "mowing_coherence:pooled": ("p_value", _P_EDGES),
 }
 

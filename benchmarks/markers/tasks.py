@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,6 @@ from cbmcube import markers
 
 RADAR = "radar alone"
 """Scenario of markers that do not look at Sentinel-2."""
-
-KEEN = replace(markers.COHERENCE_PRESETS["pooled"], peers=True, alpha=0.01)
-"""No preset: coherence with the weather of peers taken off, and ten times the false alarms."""
-_KEEN = "pooled, peers, alpha 0.01"
 
 Run = Callable[[Any], pd.DataFrame]
 Truth = Callable[[Any], pd.DataFrame]
@@ -74,9 +70,10 @@ def _mowing() -> Iterator[Task]:
     for preset in markers.COHERENCE_PRESETS:
         run = partial(_coherence, preset)
         yield one("mowing_coherence", preset, run=run, radar_only=True)
-    yield one("mowing_coherence", _KEEN, run=partial(_coherence, KEEN), radar_only=True)
-    yield one("fuse", "careful", run=partial(fused, "guarded", "pooled", "careful"))
-    yield one("fuse", f"careful, radar {_KEEN}", run=partial(fused, "guarded", KEEN, "careful"))
+    for radar in ("pooled", "sensitive"):
+        yield one(
+            "fuse", f"careful, radar {radar}", run=partial(fused, "guarded", radar, "careful")
+        )
     yield one("fuse", "sen4cap", run=partial(fused, "sen4cap", "sen4cap", "sen4cap"))
 
 

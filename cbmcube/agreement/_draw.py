@@ -47,7 +47,7 @@ def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def ends(d: _Floats, count: int) -> _Ints:
     """Return the places of the lowest and of the highest values in flat order, NaN left out.
 
-    Of equal values, the first ones, at both ends: so the ends of all blocks hold those of the whole.
+    Of equal values, the first ones, at both ends: so the ends of blocks hold those of the whole.
     """
     flat = d.ravel()
     places = np.flatnonzero(np.isfinite(flat))

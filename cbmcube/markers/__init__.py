@@ -2,6 +2,7 @@
 
 from cbmcube.markers._catch_crop import CATCH_CROP_PRESETS, catch_crop
 from cbmcube.markers._catch_crop_weeks import CatchCropRule
+from cbmcube.markers._changes import CHANGES, changes, keep_settled
 from cbmcube.markers._class_runs import ClassRunRule, class_runs
 from cbmcube.markers._coherence import coherence_noise, coherence_tests, mowing_coherence
 from cbmcube.markers._coherence_rule import COHERENCE_PRESETS, CoherenceRule
@@ -22,6 +23,7 @@ from cbmcube.markers._triangle import TRIANGLE_PRESETS, TriangleRule, triangles
 
 __all__ = [
     "CATCH_CROP_PRESETS",
+    "CHANGES",
     "COHERENCE_PRESETS",
     "EVENT_COLUMNS",
     "EVIDENCE",
@@ -43,6 +45,7 @@ __all__ = [
     "TriangleRule",
     "aggregate",
     "catch_crop",
+    "changes",
     "check_events",
     "class_runs",
     "coherence_noise",
@@ -51,6 +54,7 @@ __all__ = [
     "empty_events",
     "fuse",
     "harvest",
+    "keep_settled",
     "make_events",
     "merge",
     "mowing",

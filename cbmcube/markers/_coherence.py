@@ -53,8 +53,8 @@ def mowing_coherence(
         lazy cube is computed once; once more to measure the noise for a rule that is `pooled`, and
         for one with `peers`.
     rule
-        A rule or the name of a preset: ``"default"``, ``"pooled"`` or, for comparison,
-        ``"sen4cap"``.
+        A rule or the name of a preset: ``"default"``, ``"pooled"``, ``"sensitive"`` (for
+        :func:`fuse`) or, for comparison, ``"sen4cap"``.
     window
         First and last moment of pairs to look at (UTC), both included; by default all. The first
         `n_ref_min` pairs are not tested, so let it begin that much before the season.

@@ -344,7 +344,7 @@ def test_rules_are_identified_by_their_fields():
     rule = CoherenceRule()
     assert rule.params_id == "fb2c267aac553ac4"  # frozen: stored tables refer to it
     assert COHERENCE_PRESETS["default"] == rule
-    assert len({preset.params_id for preset in COHERENCE_PRESETS.values()}) == 3
+    assert len({preset.params_id for preset in COHERENCE_PRESETS.values()}) == 4
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ class TestMeasured:
 
     def test_mowing_by_both_missions_keeps_its_target(self):
         """Reduced: 500 of 4,000 parcels, another seed; F1 and date error keep their limits."""
-        chosen = [one for one in tasks() if one.name in ("fuse:careful", "mowing:sen4cap")]
+        chosen = [one for one in tasks() if one.name in (page.TARGET_TASK, "mowing:sen4cap")]
         optical, fused = measure(
             chosen, parcels=500, seed=1, scenarios=[TARGET], tell=lambda _: None
         )
