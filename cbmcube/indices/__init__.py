@@ -11,7 +11,7 @@ from cbmcube.indices._catalogue import from_spyndex
 from cbmcube.indices._count import count_bad
 from cbmcube.indices._index import Index
 from cbmcube.indices._radar import radar_indices
-from cbmcube.indices._table import INDICES, list_indices
+from cbmcube.indices._table import INDICES, choose_indices, list_indices
 
 __all__ = [
     "BARE_SOIL_FEATURES",
@@ -21,6 +21,7 @@ __all__ = [
     "Index",
     "add_bare_soil",
     "add_indices",
+    "choose_indices",
     "count_bad",
     "from_spyndex",
     "list_indices",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import dask.array as da
@@ -25,7 +25,7 @@ def add_indices(
     *,
     resolution: float | None = None,
     flags: bool = False,
-    keep_bands: bool = True,
+    keep_bands: bool | Collection[str] = True,
 ) -> Cube:
     """Add indices to a cube, lazily and pixel by pixel, for the reduction to treat as bands.
 
@@ -46,7 +46,8 @@ def add_indices(
         Whether to add ``<index>_bad`` for each index: 1 where all bands have a value and the
         index has none, 0 where it has one. `count_bad` turns them into numbers of pixels.
     keep_bands
-        Whether the bands that were used stay. Without them the reduction has less to do.
+        Whether the bands that were used stay, or the names of those that do. Without them the
+        reduction has less to do.
 
     Returns
     -------
@@ -104,8 +105,8 @@ def add_indices(
     for index in chosen:
         for path in find_grids(nodes, index, resolution):
             nodes[path] = _with_index(nodes, path, index, flags=flags)
-    if not keep_bands:
-        nodes = _without_bands(nodes, chosen)
+    if keep_bands is not True:
+        nodes = _without_bands(nodes, chosen, kept=keep_bands or ())
     if isinstance(cubes, xr.Dataset):
         return nodes["/"]
     return xr.DataTree.from_dict(nodes, name=cubes.name)
@@ -173,14 +174,14 @@ def _variable(
 
 
 def _without_bands(
-    nodes: dict[str, xr.Dataset], chosen: tuple[Index, ...]
+    nodes: dict[str, xr.Dataset], chosen: tuple[Index, ...], *, kept: Collection[str]
 ) -> dict[str, xr.Dataset]:
     """Drop the bands of the indices, and nodes of which nothing but `observed` is left."""
     made = {index.name for index in chosen}
-    used = {band for index in chosen for band in index.bands} - made
-    kept = {}
+    used = {band for index in chosen for band in index.bands} - made - {*kept}
+    left = {}
     for path, node in nodes.items():
         rest = node.drop_vars([band for band in used if band in node])
         if path == "/" or not node.data_vars or set(rest.data_vars) - {"observed"}:
-            kept[path] = rest
-    return kept
+            left[path] = rest
+    return left

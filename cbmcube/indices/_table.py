@@ -154,6 +154,13 @@ def choose_indices(
 ) -> tuple[Index, ...]:
     """Return the asked indices, all of them computed from pixels, or all from parcel means.
 
+    Parameters
+    ----------
+    asked
+        Names (see `list_indices`), or `Index` objects.
+    of_means
+        Whether they must be computed from parcel means.
+
     Raises
     ------
     OptionError

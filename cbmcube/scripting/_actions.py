@@ -84,6 +84,7 @@ def _plan(job: Job, url: str) -> Plan:
         period=job.catalog.period,
         filter=job.catalog.filter,
         bands=job.product.bands,
+        indices=job.product.indices,
         mask=job.product.mask,
         statistics=job.recipe.statistics,
         pixels=job.recipe.pixels,

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cbmcube.indices import INDICES
 from cbmcube.products import list_products
 from cbmcube.scripting._kinds import (
     ADDRESS,
@@ -33,6 +34,8 @@ from cbmcube.scripting._kinds import (
     whole,
 )
 from cbmcube.zonal import DEFAULT_STATISTICS, Percentiles, PixelRule
+
+_PIXEL_INDICES = [name for name, index in INDICES.items() if not index.of_means]
 
 # Each field carries its meaning as data, because the reference in docs/scripting.md is held
 # against it; so no field has a docstring of its own.
@@ -82,6 +85,11 @@ class ProductTable:
 
     name: str = _key(choice(*(one.name for one in list_products())), "Name of the product.")
     bands: tuple[str, ...] | None = _key(several(TEXT), "Bands; by default all.", None)
+    indices: tuple[str, ...] = _key(
+        several(choice(*_PIXEL_INDICES)),
+        "Indices over pixels; with them, only class bands are kept by default.",
+        (),
+    )
     mask: bool = _key(FLAG, "Leave out pixels by the product's own rule.", True)
     offset: float | None = _key(
         number(), "Reflectance offset, where items do not say and you know it.", None

@@ -34,6 +34,7 @@ prefer = "auto"
 [product]
 name = "CARD-2A"
 bands = ["B04", "SCL"]
+indices = ["NDVI"]
 mask = false
 offset = -0.1
 [parcels]

@@ -55,6 +55,7 @@ def test_every_key_is_read(write, tmp_path):
     assert job.catalog.access.roots == (tmp_path / "scenes",)
     assert job.catalog.access.prefer == "auto"
     assert job.product.bands == ("B04", "SCL")
+    assert job.product.indices == ("NDVI",)
     assert job.product.offset == -0.1
     assert job.parcels.path == "postgresql://reader@db.example.org/lpis"
     assert job.parcels.id == ("year", "number")

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 from affine import Affine
 
+from cbmcube.indices import Index
 from cbmcube.observations.reading._blocks import Axes
 from cbmcube.observations.reading._source import Source
 from cbmcube.products import Product, list_products
@@ -84,7 +85,10 @@ def known_product(name: Any) -> Product | None:
 
 
 def band_attributes(source: Source, band: str) -> dict[str, Any]:
-    """Return long name and units of a band."""
+    """Return long name and units of a band, and of an index its formula."""
+    told = {one["name"]: one for one in source.store.recipe.get("indices", ())}
+    if band in told:
+        return Index(**told[band]).attributes()
     product = known_product(source.store.recipe.get("product"))
     if product is None or band not in product.band_names:
         return {}

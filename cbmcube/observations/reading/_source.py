@@ -102,7 +102,8 @@ class Source:
             classes=(),
             coherence=False,
         )
-        return schema, tuple(recipe.get("bands", ()))
+        made = (index["name"] for index in recipe.get("indices", ()))
+        return schema, (*recipe.get("bands", ()), *made)
 
     @property
     def schema(self) -> pa.Schema:

@@ -10,6 +10,7 @@ import geopandas as gpd
 from cbmcube.catalog import AccessPolicy
 from cbmcube.cube import Verify, require_verify
 from cbmcube.exceptions import OptionError, StoreExistsError
+from cbmcube.indices import Index, choose_indices
 from cbmcube.observations.season._journal import latest_plan
 from cbmcube.observations.season._make import Filter, Source, Terms, find_items, make_plan
 from cbmcube.observations.season._plan import Plan
@@ -33,6 +34,7 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
     period: str | None = None,
     filter: Filter = None,  # noqa: A002  # as in search
     bands: Sequence[str] | str | None = None,
+    indices: Iterable[str | Index] | str | Index = (),
     mask: bool = True,
     statistics: Iterable[Statistic] | Statistic = DEFAULT_STATISTICS,
     pixels: PixelRule = "exact",
@@ -61,7 +63,11 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
     period, filter
         As in `search`; only with a catalogue.
     bands
-        Bands to read; all of the product by default.
+        Bands whose statistics are kept; by default all of the product, or, if there are indices,
+        its class bands alone.
+    indices
+        Indices over pixels, by name or your own, whose statistics are kept as well: see
+        `cbmcube.indices.add_indices`. What they need is read, and kept only if it is in `bands`.
     mask
         Whether the product's mask rule is applied.
     statistics, pixels, buffer, percentiles
@@ -105,10 +111,11 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
     """
     parcels = check_parcels(parcels)
     require_valid(parcels)
-    wanted = product.select_bands(bands)
+    asked = [indices] if isinstance(indices, str | Index) else [*indices]
+    chosen = choose_indices(asked, of_means=False) if asked else ()
     recipe = Recipe(
         product=product,
-        bands=tuple(band.name for band in wanted),
+        bands=_kept(product, bands, chosen),
         mask=bool(mask) and product.mask_rule is not None,
         statistics=check_statistics(statistics),
         pixels=pixels,
@@ -116,6 +123,7 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
         percentiles=percentiles,
         offset=None if offset is None else float(offset),
         parcel_crs=_crs_text(parcels),
+        indices=chosen,
     )
     _require_sense(recipe, records_per_unit)
     require_verify(verify)
@@ -165,7 +173,44 @@ def open_plan(
     return Plan(home, recipe_from_json(home.recipe, product), name)
 
 
+def _kept(
+    product: Product, bands: Sequence[str] | str | None, indices: Sequence[Index]
+) -> tuple[str, ...]:
+    """Return the bands whose statistics are kept; beside indices these may be none."""
+    if indices and bands is None:
+        return tuple(name for name in product.band_names if _is_classes(product, name))
+    if indices and not bands:
+        return ()
+    return tuple(band.name for band in product.select_bands(bands))
+
+
+def _is_classes(product: Product, band: str) -> bool:
+    return product.band(band).kind == "classes"
+
+
 def _require_sense(recipe: Recipe, size: int) -> None:
+    rule = recipe.product.mask_rule
+    if recipe.mask and rule is not None and rule.band not in recipe.read:
+        raise OptionError(
+            f"the mask of {recipe.product.name} needs the band {rule.band}",
+            given=", ".join(recipe.read),
+            hint=f"add {rule.band} to the bands, or pass mask=False",
+        )
+    for index in recipe.indices:
+        for name in index.bands:
+            if name in recipe.product.band_names and _is_classes(recipe.product, name):
+                raise OptionError(
+                    f"{index.name} cannot be computed from codes of classes",
+                    given=index.formula,
+                    hint="use bands with numbers",
+                )
+    taken = [index.name for index in recipe.indices if index.name in recipe.product.band_names]
+    if taken:
+        raise OptionError(
+            f"{recipe.product.name} has a band of this name",
+            given=", ".join(taken),
+            hint="give the index another name: Index(name, formula)",
+        )
     if recipe.rows_per_parcel == 0:
         raise OptionError(
             "class bands alone give no rows",

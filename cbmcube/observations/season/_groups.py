@@ -173,11 +173,12 @@ def _digest(ids: Any, geometries: NDArray[Any], widen: NDArray[np.float64], crs:
 def pixel_bytes(recipe: Recipe) -> int:
     """Return the bytes that a pixel of a window takes while a unit is computed.
 
-    All bands, decoded; one of them again while it is masked, and one while it is read; the mask;
-    and the pixel index.
+    All bands, decoded, and indices; one of them again while it is masked or combined, and one while
+    it is read; the mask; and the pixel index.
     """
-    bands = [1 if recipe.product.band(name).kind == "classes" else 4 for name in recipe.bands]
-    return sum(bands) + 2 * max(bands) + (1 if recipe.mask else 0) + INDEX_BYTES
+    bands = [1 if recipe.product.band(name).kind == "classes" else 4 for name in recipe.read]
+    made = 4 * len(recipe.indices)
+    return sum(bands) + made + 2 * max(bands) + (1 if recipe.mask else 0) + INDEX_BYTES
 
 
 def block_side(windows: Mapping[str, GeoBox], parcels: int) -> int:

@@ -94,7 +94,7 @@ def make_plan(
     access
         Where items may point at.
     """
-    grids = find_grids(items, recipe.product, bands=recipe.bands, access=access)
+    grids = find_grids(items, recipe.product, bands=recipe.read, access=access)
     known = {source.item.id: source.item for grid in grids for source in grid.sources}
     acquisitions = group_acquisitions(known.values())
     most = max(1, terms.size // recipe.rows_per_parcel)

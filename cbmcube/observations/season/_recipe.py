@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cbmcube.exceptions import OptionError
+from cbmcube.indices import Index
 from cbmcube.observations.store import sha256
 from cbmcube.products import Product, list_products
 from cbmcube.zonal import Percentiles, PixelRule, Statistic, plan_statistics
@@ -24,7 +25,7 @@ class Recipe:
     product: Product
     """What the items hold."""
     bands: tuple[str, ...]
-    """Bands that are read, in the user's order."""
+    """Bands of which statistics are kept, in the user's order."""
     mask: bool
     """Whether the product's mask rule is applied."""
     statistics: tuple[str, ...]
@@ -39,19 +40,31 @@ class Recipe:
     """Reflectance offset where items do not say."""
     parcel_crs: str
     """CRS of the parcels as given."""
+    indices: tuple[Index, ...] = ()
+    """Indices over pixels of which statistics are kept, too."""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Bands that are read: those that are kept, then those that only indices need."""
+        made = {index.name for index in self.indices}
+        needed = (name for index in self.indices for name in index.bands if name not in made)
+        return (*dict.fromkeys([*self.bands, *needed]),)
 
     @property
     def rows_per_parcel(self) -> int:
-        """Rows of one parcel and acquisition: one for each band with statistics."""
-        return sum(self.product.band(name).kind != "classes" for name in self.bands)
+        """Rows of one parcel and acquisition: one for each band with statistics, and index."""
+        bands = sum(self.product.band(name).kind != "classes" for name in self.bands)
+        return bands + len(self.indices)
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as the store keeps it; equal recipes are equal text."""
         facts = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "product"
+            if field.name not in ("product", "indices")
         }
+        if self.indices:  # without, the recipe is that of stores made before there were any
+            facts["indices"] = [_index_facts(index) for index in self.indices]
         return {
             **facts,
             "bands": list(self.bands),
@@ -66,7 +79,7 @@ class Recipe:
 
         How providers spell it is left out: a new provider changes no number of another.
         """
-        bands = [dataclasses.asdict(self.product.band(name)) for name in self.bands]
+        bands = [dataclasses.asdict(self.product.band(name)) for name in self.read]
         rule = self.product.mask_rule
         facts = [bands, None if rule is None or not self.mask else dataclasses.asdict(rule)]
         return digest(facts)
@@ -105,6 +118,7 @@ def recipe_from_json(facts: dict[str, Any], product: Product | None) -> Recipe:
         percentiles=facts["percentiles"],
         offset=facts["offset"],
         parcel_crs=facts["parcel_crs"],
+        indices=tuple(_index(told) for told in facts.get("indices", ())),
     )
     if recipe.to_json() != facts:
         raise OptionError(
@@ -115,6 +129,17 @@ def recipe_from_json(facts: dict[str, Any], product: Product | None) -> Recipe:
             hint="plan into a new store, so that old and new numbers stay apart",
         )
     return recipe
+
+
+def _index_facts(index: Index) -> dict[str, Any]:
+    """Return what a store keeps of an index: all that makes it, whatever the catalogue becomes."""
+    facts = dataclasses.asdict(index)
+    return facts | {"bounds": None if index.bounds is None else list(index.bounds)}
+
+
+def _index(told: dict[str, Any]) -> Index:
+    bounds = told["bounds"]
+    return Index(**told | {"bounds": None if bounds is None else (bounds[0], bounds[1])})
 
 
 def check_statistics(statistics: Iterable[Statistic] | Statistic) -> tuple[str, ...]:

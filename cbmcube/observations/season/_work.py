@@ -18,6 +18,7 @@ from cbmcube._version import __version__
 from cbmcube.catalog import Acquisition
 from cbmcube.cube import OnError, Verify, failure_kind, load_window, mask, without_secrets
 from cbmcube.exceptions import AccessError, Error, ReadError
+from cbmcube.indices import add_indices
 from cbmcube.observations._table import observation_table
 from cbmcube.observations.season._blobs import (
     acquisition_from_json,
@@ -155,7 +156,7 @@ def compute_unit(
         replace(acquisition, items=tuple(acquisition.items[i] for i in unit.items)),
         recipe.product,
         windows,
-        bands=recipe.bands,
+        bands=recipe.read,
         block=block_side(windows, len(parcels)),
         offset=recipe.offset,
         on_error=on_error,
@@ -163,6 +164,8 @@ def compute_unit(
     )
     if recipe.mask:
         cubes = mask(cubes, recipe.product)
+    if recipe.indices:
+        cubes = add_indices(cubes, recipe.indices, keep_bands=recipe.bands)
     stats = reduce_parcels(
         cubes,
         parcels,
