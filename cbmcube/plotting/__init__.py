@@ -1,5 +1,9 @@
-"""Figures of parcels: profiles through a season."""
+"""Figures of parcels: profiles, pictures, maps and distributions."""
 
+from cbmcube.plotting._calendar import calendar
 from cbmcube.plotting._profile import profile
 
-__all__ = ["profile"]
+__all__ = [
+    "calendar",
+    "profile",
+]
