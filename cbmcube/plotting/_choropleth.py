@@ -118,9 +118,7 @@ def choropleth(
     return figure
 
 
-def _check(
-    table: gpd.GeoDataFrame, column: str, limits: tuple[float, float] | None
-) -> None:
+def _check(table: gpd.GeoDataFrame, column: str, limits: tuple[float, float] | None) -> None:
     if not isinstance(table, gpd.GeoDataFrame) or column not in table:
         raise OptionError(
             "the map needs a column of a table with geometry",

@@ -71,9 +71,7 @@ def draw_page(page: Page, *, columns: int, make: Callable[[float, float], Any]) 
     return figure
 
 
-def _corners(
-    number: int, columns: int, side: float, top: float
-) -> Iterator[tuple[float, float]]:
+def _corners(number: int, columns: int, side: float, top: float) -> Iterator[tuple[float, float]]:
     """Yield the lower left corner of each chip."""
     for k in range(number):
         row, column = divmod(k, columns)

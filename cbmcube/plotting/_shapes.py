@@ -55,8 +55,11 @@ def _cuts(of_ring: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """Return where a path begins: at a new group, and at a polygon after so many rings."""
     new = np.flatnonzero(np.diff(of_ring)) + 1
     shells = np.flatnonzero(np.diff(polygon, prepend=-1))
-    regular = shells[np.searchsorted(shells, np.arange(_PATH_PARTS, len(of_ring), _PATH_PARTS))
-                     .clip(max=len(shells) - 1)]
+    regular = shells[
+        np.searchsorted(shells, np.arange(_PATH_PARTS, len(of_ring), _PATH_PARTS)).clip(
+            max=len(shells) - 1
+        )
+    ]
     return np.unique(np.concatenate([[0], new, regular, [len(of_ring)]]))
 
 
@@ -70,8 +73,7 @@ def _paths(rings: np.ndarray, cuts: np.ndarray) -> list[Any]:
     codes[np.append(first[1:], len(xy)) - 1] = Path.CLOSEPOLY
     at = np.append(first, len(xy))[cuts]
     return [
-        Path(xy[start:stop], codes[start:stop])
-        for start, stop in zip(at[:-1], at[1:], strict=True)
+        Path(xy[start:stop], codes[start:stop]) for start, stop in zip(at[:-1], at[1:], strict=True)
     ]
 
 
