@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._style import INK, axis_days, event_colours
+from cbmcube.plotting._style import INK, axis_days, event_colours, text_width
 
 _LABEL_SIZE = 8.0  # points
 _SPELLINGS = (("event", "date"), ("marker", "main_date"))
@@ -160,7 +160,9 @@ def place(table: pd.DataFrame, limits: tuple[float, float], points: float) -> pd
     points
         Width of the axis in points.
     """
-    widths = np.array([_text_width(label) for label in table["label"]]) + 16.0  # mark and air
+    widths = (
+        np.array([text_width(label, size=_LABEL_SIZE) for label in table["label"]]) + 16.0
+    )  # mark and air
     days = axis_days(table["date"].to_numpy())
     where = (days - limits[0]) / (limits[1] - limits[0]) * points
     beyond = where + widths > points  # the label would leave the axis on the right
@@ -169,12 +171,6 @@ def place(table: pd.DataFrame, limits: tuple[float, float], points: float) -> pd
     lanes = np.empty(len(table), dtype=int)
     lanes[order] = lanes_of(begin[order] - 5.0, widths[order])
     return table.assign(lane=lanes, left=beyond)
-
-
-def _text_width(label: str) -> float:
-    from matplotlib.textpath import TextPath  # noqa: PLC0415 - an extra
-
-    return float(TextPath((0, 0), label or " ", size=_LABEL_SIZE).get_extents().width)
 
 
 def draw_events(axis: Any, table: pd.DataFrame, limits: tuple[float, float]) -> None:

@@ -17,14 +17,18 @@ from cbmcube.plotting._style import (
     band_colours,
     orbit_label,
     orbit_styles,
+    text_width,
     tidy,
 )
 
 _SIZE = 4.0
 
 
-def draw_panel(axis: Any, series: ParcelSeries, title: str) -> None:
-    """Draw one vector cube's series of a parcel, in the way of its product."""
+def draw_panel(axis: Any, series: ParcelSeries, title: str, *, points: float) -> None:
+    """Draw one vector cube's series of a parcel, in the way of its product.
+
+    `points` is the width of the panel: the legend has as many rows as it needs beside the title.
+    """
     tidy(axis)
     draw = _DRAW.get(series.product, _optical)
     handles = [*draw(axis, series), *_behind_and_above(series)]
@@ -33,7 +37,7 @@ def draw_panel(axis: Any, series: ParcelSeries, title: str) -> None:
         handles=handles,
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=_columns(len(handles)),
+        ncols=_columns(handles, points - 1.15 * text_width(title, size=9.5)),
         borderaxespad=0.1,
         handlelength=1.8,
         columnspacing=1.2,
@@ -41,9 +45,15 @@ def draw_panel(axis: Any, series: ParcelSeries, title: str) -> None:
     )
 
 
-def _columns(entries: int) -> int:
-    rows = ceil(entries / 7)  # more in a row would reach the title
-    return ceil(entries / rows)
+def _columns(handles: list[Any], points: float) -> int:
+    """Return how many columns of legend entries fit into so many points."""
+    widths = np.array([text_width(handle.get_label()) + 34.0 for handle in handles])
+    for columns in range(len(widths), 1, -1):
+        rows = ceil(len(widths) / columns)
+        padded = np.append(widths, np.zeros(-len(widths) % rows))
+        if padded.reshape(-1, rows).max(axis=1).sum() <= points:
+            return columns
+    return 1
 
 
 def _optical(axis: Any, series: ParcelSeries) -> list[Any]:
@@ -181,7 +191,8 @@ def _behind_and_above(series: ParcelSeries) -> list[Any]:
     if series.others is not None:
         crop = str(series.about.get("crop", "crop"))
         label = f"{crop}: mean ± std, n={series.others:,} others"
-        handles.append(_patch(colour, label if series.others else f"no other parcel of {crop}"))
+        none = _handle("none", ("", ""), f"no other parcel of {crop}")
+        handles.append(_patch(colour, label) if series.others else none)
     if series.period:
         label = f"composite {series.period}"
         handles.append(_handle(INK, ("-", ""), label, width=2.6))

@@ -84,14 +84,20 @@ def composite_series(
     return composite(one, period).isel(parcel=0)
 
 
-def composite_table(pooled: xr.Dataset, name: str) -> pd.DataFrame:
-    """Return `mean`, `share`, `start`, `end` and the orbit of each period with a value."""
+def composite_table(pooled: xr.Dataset, name: str, pixels: float) -> pd.DataFrame:
+    """Return `mean`, `share`, `start`, `end` and the orbit of each period with a value.
+
+    `share` is that of the valid pixels of a period in the `pixels` of the parcel: one clear
+    acquisition is enough for 1, whatever clouds the others had.
+    """
     start = pd.DatetimeIndex(pooled["time"].to_numpy())
     days = pd.to_timedelta(pooled["period_days"].to_numpy(), unit="D")
     table = pd.DataFrame(
         {
             "mean": pooled[name].sel(statistic="mean").to_numpy().astype("float64"),
-            "share": valid_share(pooled, name).to_numpy(),
+            "share": pooled["n_valid"].sel(band=name).to_numpy() / max(pixels, 1.0)
+            if "n_valid" in pooled
+            else 1.0,
             "start": start,
             "end": start + days,
         }

@@ -205,12 +205,12 @@ def _on_axes(
     table: pd.DataFrame,
     limits: tuple[float, float],
 ) -> Figure:
-    for axis, one, title in zip(axes, series, titles, strict=True):
-        draw_panel(axis, one, title)
-        draw_events(axis, table, limits)
-        axis.set_xlim(*limits)
     figure: Any = axes[0].get_figure(root=True)
     points = 72.0 * axes[0].get_position().width * float(figure.get_figwidth())
+    for axis, one, title in zip(axes, series, titles, strict=True):
+        draw_panel(axis, one, title, points=points)
+        draw_events(axis, table, limits)
+        axis.set_xlim(*limits)
     draw_labels(axes[0], place(table, limits, points), top=8, step=11)
     return figure
 
@@ -222,7 +222,8 @@ def _own_figure(
     limits: tuple[float, float],
     headline: str,
 ) -> Figure:
-    placed = place(table, limits, 72.0 * (_WIDTH - 0.9))
+    points = 72.0 * (_WIDTH - 0.9)
+    placed = place(table, limits, points)
     strip = _LANE * (placed["lane"].max() + 1) if len(placed) else 0.0
     heights = [*([strip] if strip else []), *([_PANEL] * len(series))]
     figure = new_figure(_WIDTH, sum(heights) + 0.75, layout="constrained")
@@ -231,7 +232,7 @@ def _own_figure(
         _event_strip(axes[0], placed, limits)
     panels = axes[1:] if strip else axes
     for axis, one, title in zip(panels, series, titles, strict=True):
-        draw_panel(axis, one, title)
+        draw_panel(axis, one, title, points=points)
         draw_events(axis, table, limits)
     panels[-1].set_xlim(*limits)
     figure.align_ylabels(panels)

@@ -95,8 +95,14 @@ def parcel_series(
         if crop is None
         else {name: _crop_table(crop, tables[name], name) for name in names},
         period=period or "",
-        pooled={} if pooled is None else {name: composite_table(pooled, name) for name in names},
+        pooled={}
+        if pooled is None
+        else {name: composite_table(pooled, name, _pixels(one, name)) for name in names},
     )
+
+
+def _pixels(one: xr.Dataset, name: str) -> float:
+    return float(one["n_total"].sel(band=name)) if "n_total" in one else 0.0
 
 
 def _crop_table(crop: xr.Dataset, table: pd.DataFrame, name: str) -> pd.DataFrame:
