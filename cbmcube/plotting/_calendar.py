@@ -13,7 +13,7 @@ from odc.geo.geom import Geometry
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import new_figure, require_matplotlib
-from cbmcube.plotting._chips import Chips, layers_of, read_chips
+from cbmcube.plotting._chips import layers_of, read_chips
 from cbmcube.plotting._contact import Page, draw_page
 from cbmcube.plotting._ground import Outline, grids_of, read_outline
 from cbmcube.plotting._picture import caption, channels, choose_picture, limits_of, paint
@@ -113,7 +113,7 @@ def calendar(
         bounds=chips.bounds,
         metres=metres,
         title=_headline(outline),
-        caption=f"{caption(picture, limits)}  ·  {_counted(chips, chosen)}",
+        caption=f"{caption(picture, limits)}  ·  {_counted(chosen)}",
         picture=picture,
         limits=limits,
     )
@@ -153,7 +153,7 @@ def _headline(outline: Outline) -> str:
     return "  ·  ".join(parts)
 
 
-def _counted(chips: Chips, chosen: np.ndarray) -> str:
+def _counted(chosen: np.ndarray) -> str:
     number, left = int(chosen.sum()), int((~chosen).sum())
     text = f"{number} acquisition{'s' if number != 1 else ''}"
     return f"{text}, {left} without data left out" if left else text

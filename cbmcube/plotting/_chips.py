@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
+from dask.base import compute
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._classes import CLOUD_CLASSES
@@ -80,7 +80,7 @@ def read_chips(
     wanted = [*dict.fromkeys([*bands, *(["SCL"] if "SCL" in layers else [])])]
     size = pixel_size_of(finest)
     x, y = _window(finest, shape, margin, metres)
-    (read,) = dask.compute({name: _cut(layers[name], x, y) for name in wanted})
+    (read,) = compute({name: _cut(layers[name], x, y) for name in wanted})
     times = _times([read[name] for name in dict.fromkeys(bands)])
     on_grid = {name: _onto(read[name], x, y, times) for name in wanted}
     values = {name: on_grid[name] for name in dict.fromkeys(bands)}

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting._canvas import require_matplotlib, sheet
+from cbmcube.plotting._map import frame, in_metres, map_height
 from cbmcube.plotting._shapes import add_shapes, group_paths
 from cbmcube.plotting._style import (
     BLUE,
@@ -100,11 +101,11 @@ def choropleth(
     """
     require_matplotlib("maps")
     _check(table, column, limits)
-    table = _in_metres(table[[column, table.geometry.name]])
+    table = in_metres(table[[column, table.geometry.name]])
     values = table[column]
     text = label if label is not None else _labelled(column)
     with house_style():
-        figure, drawn = sheet(axis, width=10.0, height=_height(table.geometry))
+        figure, drawn = sheet(axis, width=10.0, height=map_height(table.geometry))
         shapes = np.asarray(table.geometry.array, dtype=object)
         if _is_number(values):
             handles = _numbers(drawn, shapes, values, (text, cmap, limits))
@@ -112,7 +113,7 @@ def choropleth(
         else:
             handles, heading = _categories(drawn, shapes, values, colours), text
         _nothing(drawn, shapes, values, handles)
-        _frame(drawn, table, title)
+        frame(drawn, table, title)
         if handles:
             _legend(drawn, handles, heading, outside=not _is_number(values))
     return figure
@@ -137,20 +138,6 @@ def _check(table: gpd.GeoDataFrame, column: str, limits: tuple[float, float] | N
             given=f"{limits[0]} to {limits[1]}",
             hint="for example limits=(0.0, 1.0)",
         )
-
-
-def _in_metres(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    known = ~(table.geometry.isna() | table.geometry.is_empty)
-    if not table.crs.is_geographic or not known.any():
-        return table
-    return table.to_crs(table[known].estimate_utm_crs())
-
-
-def _height(shapes: gpd.GeoSeries) -> float:
-    """Return inches that suit the extent of a map some 7.5 inches wide."""
-    left, bottom, right, top = shapes.total_bounds if len(shapes) else (0.0, 0.0, 1.0, 0.4)
-    ratio = (top - bottom) / (right - left) if right > left else 1.0
-    return float(np.clip(np.nan_to_num(7.5 * ratio, nan=3.0) + 0.9, 3.0, 8.5))
 
 
 def _is_number(values: pd.Series[Any]) -> bool:
@@ -260,31 +247,6 @@ def _patch(colour: str, label: str, *, edge: str = "#9A9A9A", hatch: str | None 
     from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 
     return Patch(facecolor=colour, edgecolor=edge, linewidth=0.5, hatch=hatch, label=label)
-
-
-def _frame(axis: Any, table: gpd.GeoDataFrame, title: str | None) -> None:
-    """Label both axes in metres or kilometres and let the map fill them."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415 - an extra
-
-    known = table.geometry[~(table.geometry.isna() | table.geometry.is_empty)]
-    if len(known):
-        left, bottom, right, top = known.total_bounds
-        air = 0.02 * max(right - left, top - bottom)
-        axis.set(xlim=(left - air, right + air), ylim=(bottom - air, top + air))
-    else:
-        axis.set(xticks=[], yticks=[])
-    factor = 1.0 if table.crs.is_geographic else table.crs.axis_info[0].unit_conversion_factor
-    width = (axis.get_xlim()[1] - axis.get_xlim()[0]) * factor
-    unit, scale = ("km", factor / 1000) if width >= 5000 else ("m", factor)
-    for side in (axis.xaxis, axis.yaxis) if len(known) else ():
-        side.set_major_locator(MaxNLocator(5))
-        side.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value * scale, 6):,.10g}"))
-    authority = table.crs.to_authority()
-    name = ":".join(authority) if authority else table.crs.name
-    axis.set(xlabel=f"easting ({unit}), {name}", ylabel=f"northing ({unit})", aspect="equal")
-    axis.tick_params(length=3, color=FAINT)
-    if title:
-        axis.set_title(title, loc="left", size=12, weight="bold")
 
 
 def _legend(axis: Any, handles: list[Any], heading: str, *, outside: bool) -> None:

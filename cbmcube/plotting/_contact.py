@@ -198,7 +198,7 @@ def _handles(page: Page) -> list[Any]:
     handles: list[Any] = [Line2D([], [], color=YELLOW, lw=1.2, label="parcel", **_casing())]
     if page.dates["cloud"].notna().any():
         handles.append(
-            Patch(facecolor=INK, label="parcel under cloud, cloud shadow or cirrus (SCL 3, 8–10)")
+            Patch(facecolor=INK, label="parcel under cloud, its shadow or cirrus (SCL 3, 8 to 10)")
         )
     if not (page.images[..., 3] == 1).all():
         label = "no data"

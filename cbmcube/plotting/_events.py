@@ -179,16 +179,14 @@ def draw_events(axis: Any, table: pd.DataFrame, limits: tuple[float, float]) -> 
     What is not sure is dashed and hatched. Intervals end with the axis, whose ends `limits` are.
     """
     colours = event_colours(table["event"])
-    for row in table.itertuples(index=False):
-        colour = colours[row.event]
-        style = "-" if row.sure else (0, (4, 2))
-        axis.axvline(row.date, color=colour, linewidth=1.2, alpha=0.75, ls=style, zorder=1.5)
-        if pd.isna(row.start) or pd.isna(row.end):
-            continue
-        ends = axis_days(np.array([row.start, row.end], dtype="datetime64[ns]"))
-        first, last = np.clip(ends, *limits)
-        if first < last:
-            hatch = None if row.sure else "///"
+    spans = [axis_days(table[name].to_numpy()) for name in ("start", "end")]
+    marks = [table[name] for name in ("event", "sure", "date")]
+    for kind, sure, day, start, end in zip(*marks, *spans, strict=True):
+        colour, style = colours[kind], "-" if sure else (0, (4, 2))
+        axis.axvline(day, color=colour, linewidth=1.2, alpha=0.75, ls=style, zorder=1.5)
+        first, last = np.clip([start, end], *limits)
+        if first < last:  # never true of an interval that is not known
+            hatch = None if sure else "///"
             axis.axvspan(
                 first, last, fc=colour, alpha=0.14, lw=0, zorder=0.2, hatch=hatch, ec=colour
             )

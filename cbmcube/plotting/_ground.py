@@ -15,7 +15,7 @@ import xarray as xr
 from odc.geo.crs import CRS
 from odc.geo.geom import Geometry
 
-from cbmcube.exceptions import MissingCRSError, NoOverlapError, OptionError, ParcelsError
+from cbmcube.exceptions import Error, MissingCRSError, NoOverlapError, OptionError, ParcelsError
 
 _ROW = 'pass one row with its CRS: parcels.loc[["F0001"]]'
 
@@ -53,15 +53,8 @@ def read_outline(parcel: gpd.GeoDataFrame | gpd.GeoSeries | Geometry) -> Outline
     elif isinstance(parcel, gpd.GeoDataFrame | gpd.GeoSeries):
         rows = parcel.geometry
         about = _about(parcel) if len(parcel) == 1 else {}
-    elif isinstance(parcel, pd.Series) or shapely.is_geometry(parcel):
-        raise MissingCRSError("nothing says in which CRS this parcel lies", hint=_ROW)
     else:
-        raise OptionError(
-            "the calendar needs the geometry of a parcel",
-            given=repr(parcel),
-            allowed="a GeoDataFrame or GeoSeries with one row, or an odc.geo Geometry",
-            hint=_ROW,
-        )
+        raise _unusable(parcel)
     if len(rows) != 1:
         raise OptionError("a calendar shows one parcel", given=f"{len(rows)} parcels", hint=_ROW)
     if rows.crs is None:
@@ -72,6 +65,17 @@ def read_outline(parcel: gpd.GeoDataFrame | gpd.GeoSeries | Geometry) -> Outline
     if rows.iloc[0] is None or rows.iloc[0].is_empty:
         raise ParcelsError("the parcel has no geometry", given=str(about.get("parcel", "")))
     return Outline(rows.iloc[0], CRS(rows.crs), about)
+
+
+def _unusable(parcel: object) -> Error:
+    if isinstance(parcel, pd.Series) or shapely.is_geometry(parcel):
+        return MissingCRSError("nothing says in which CRS this parcel lies", hint=_ROW)
+    return OptionError(
+        "the calendar needs the geometry of a parcel",
+        given=repr(parcel),
+        allowed="a GeoDataFrame or GeoSeries with one row, or an odc.geo Geometry",
+        hint=_ROW,
+    )
 
 
 def _proj(crs: CRS | None) -> Any:
@@ -119,11 +123,11 @@ def _datasets(cube: xr.Dataset | xr.DataTree) -> dict[str, xr.Dataset]:
     if isinstance(cube, xr.DataTree):
         nodes = {node.path.strip("/") or "/": node.to_dataset() for node in cube.subtree}
     else:
-        nodes = {"cube": cube} if isinstance(cube, xr.Dataset) else {}
+        nodes = {"cube": cube}
     found = {
         name: node
         for name, node in nodes.items()
-        if any({"y", "x"} <= {*band.dims} for band in node.data_vars.values())
+        if any({"y", "x"} <= {*band.dims} for band in getattr(node, "data_vars", {}).values())
     }
     if not found:
         raise OptionError(

@@ -95,15 +95,15 @@ def _draw(
     figure = new_figure(10.0, 2.6 * rows + 0.4, layout="constrained")
     axes = [*figure.subplots(rows, columns, squeeze=False).flat]
     colours = band_colours(values)
-    for axis, (name, array) in zip(axes, values.items(), strict=False):
-        array = _decibel(array) if kind[1] else array
+    for axis, (name, read) in zip(axes, values.items(), strict=False):
+        array = _decibel(read) if kind[1] else read
         samples = {
             day: finite(array.isel(time=np.isin(array["position"], positions)))
             for day, positions in days.items()
         }
         _panel(axis, samples, bins, colours[name])
         axis.set_xlabel(f"{name} {kind[0]} ({_unit(kind)})")
-        axis.set_ylabel("parcels" if len(days) > 1 or "" not in days else "parcels × dates")
+        axis.set_ylabel("parcels" if len(days) > 1 or "" not in days else "parcels on all dates")
     for axis in axes[len(values) :]:
         axis.remove()
     return figure
@@ -115,7 +115,7 @@ def _unit(kind: tuple[str, bool]) -> str:
 
 
 def _decibel(power: xr.DataArray) -> xr.DataArray:
-    return 10 * np.log10(power.where(power > 0))
+    return xr.apply_ufunc(np.log10, power.where(power > 0)) * 10
 
 
 def _panel(axis: Any, samples: dict[str, np.ndarray], bins: int, colour: str) -> None:

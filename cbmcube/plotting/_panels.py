@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -49,9 +48,7 @@ def _columns(handles: list[Any], points: float) -> int:
     """Return how many columns of legend entries fit into so many points."""
     widths = np.array([text_width(handle.get_label()) + 34.0 for handle in handles])
     for columns in range(len(widths), 1, -1):
-        rows = ceil(len(widths) / columns)
-        padded = np.append(widths, np.zeros(-len(widths) % rows))
-        if padded.reshape(-1, rows).max(axis=1).sum() <= points:
+        if sum(part.max() for part in np.array_split(widths, columns)) <= points:
             return columns
     return 1
 
@@ -144,8 +141,8 @@ def _orbits(table: pd.DataFrame) -> list[tuple[int, str]]:
 def _to_db(table: pd.DataFrame) -> pd.DataFrame:
     # Means were taken in linear power; a mean that noise removal made negative has no dB.
     names = [name for name in ("mean", "low", "high") if name in table]
-    power = table[names]
-    return table.assign(**(10 * np.log10(power.where(power > 0))))
+    decibel = {name: 10 * np.log10(table[name].where(table[name] > 0)) for name in names}
+    return table.assign(**decibel)
 
 
 def _good(table: pd.DataFrame) -> pd.DataFrame:
@@ -174,9 +171,9 @@ def _crowd(axis: Any, table: pd.DataFrame, colour: str, line: str) -> None:
     """Draw the mean of other parcels and its spread, behind everything else."""
     known = table[table["mean"].notna()]
     axis.fill_between(
-        known.index, known["low"], known["high"], color=colour, alpha=0.13, lw=0, zorder=0.5
+        known.index, known["low"], known["high"], color=colour, alpha=0.13, lw=0, zorder=0.7
     )
-    axis.plot(known.index, known["mean"], line, color=colour, lw=0.9, alpha=0.6, zorder=0.6)
+    axis.plot(known.index, known["mean"], line, color=colour, lw=0.9, alpha=0.6, zorder=0.8)
 
 
 def _bars(axis: Any, table: pd.DataFrame, colour: str) -> None:

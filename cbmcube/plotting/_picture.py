@@ -21,7 +21,8 @@ _REFLECTANCE: Mapping[str, Limits] = {
     **dict.fromkeys(("B11", "B12"), _SHORT_WAVE),
 }
 """Where black and full colour stand, so that farmland is neither dark nor burnt out."""
-_RADAR: Mapping[str, Limits] = {"VV": (-18.0, -4.0), "VH": (-26.0, -11.0), "VV − VH": (2.0, 14.0)}
+_RATIO = "VV \N{MINUS SIGN} VH"
+_RADAR: Mapping[str, Limits] = {"VV": (-18.0, -4.0), "VH": (-26.0, -11.0), _RATIO: (2.0, 14.0)}
 """The same in dB: the middle 98 % of farmland over a year."""
 _CHOICES = (
     ("true colour", ("B04", "B03", "B02")),
@@ -121,7 +122,7 @@ def channels(picture: Picture, values: Mapping[str, np.ndarray]) -> dict[str, np
     for name in picture.bands:
         power = values[name]
         decibel[name] = 10 * np.log10(power, where=power > 0, out=np.full(power.shape, np.nan))
-    return {**decibel, "VV − VH": decibel["VV"] - decibel["VH"]}
+    return {**decibel, _RATIO: decibel["VV"] - decibel["VH"]}
 
 
 def limits_of(picture: Picture, shown: Mapping[str, np.ndarray]) -> dict[str, Limits]:
@@ -181,4 +182,4 @@ def caption(picture: Picture, limits: Mapping[str, Limits]) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:g} to {high:g}".replace("-", "−")
+    return f"{low:g} to {high:g}".replace("-", "\N{MINUS SIGN}")

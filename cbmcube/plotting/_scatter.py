@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import dask
 import numpy as np
 import xarray as xr
+from dask.base import compute
 
 from cbmcube.exceptions import OptionError, UnknownBandError
 from cbmcube.plotting._canvas import require_matplotlib, sheet
-from cbmcube.plotting._style import BLACK, BLUE, FAINT, GRID, VERMILLION, house_style
-from cbmcube.plotting._table import Dates, finite, pick_days, read_values
+from cbmcube.plotting._style import BLUE, FAINT, GRID, VERMILLION, house_style
+from cbmcube.plotting._table import Dates, pick_days, read_values
 from cbmcube.series import select_bands, select_statistics
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def scatter_red_nir(
         One day or several (UTC); by default all acquisitions.
     soil_line
         Slope and intercept of a line to draw, or ``True`` to fit one: a least squares line
-        through the lowest 5 % of near infrared in each of 20 equal parts of the red values.
+        through the lowest 5 % of near infrared in each of 20 equal parts of the red values,
+        from the darkest of these parts on.
     axis
         Axes to draw on; by default a figure 7 inches wide is made.
 
@@ -64,7 +65,7 @@ def scatter_red_nir(
     UnknownBandError
         If the cube does not hold a band.
     OptionError
-        If there is no acquisition on a day, or there are too few points to fit a line.
+        If there is no acquisition on a day, or the points do not show a soil line to fit.
     ImportError
         If matplotlib is not installed.
 
@@ -118,7 +119,7 @@ def _pairs(cube: xr.Dataset, red: str, nir: str, dates: Dates) -> tuple[np.ndarr
         both = cube[[red, nir]]
         if "time" in both.dims:
             both = both.isel(time=np.concatenate([*pick_days(cube, dates).values()]))
-        (ready,) = dask.compute(both)
+        (ready,) = compute(both)
         first, second = (ready[name].to_numpy() for name in (red, nir))
     known = np.isfinite(first) & np.isfinite(second)
     return first[known].astype("float64"), second[known].astype("float64")
@@ -144,7 +145,16 @@ def _soil_line(red: np.ndarray, nir: np.ndarray) -> tuple[float, float]:
         (r[low].mean(), n[low].mean()) for r, n in parts for low in [n <= np.quantile(n, _LOWEST)]
     ]
     x, y = np.array(lows).T
-    slope, intercept = np.polyfit(x, y, 1)
+    # The lower edge of the cloud falls along the canopies first, and rises along the soils.
+    rising = slice(int(np.argmin(y)), None)
+    slope, intercept = np.polyfit(x[rising], y[rising], 1) if len(x[rising]) > 2 else (0.0, 0.0)
+    if slope <= 0:
+        raise OptionError(
+            "the points have no soil line: near infrared does not rise along their lower edge",
+            given=f"{len(red)} points, red {red.min():.3f} to {red.max():.3f}",
+            allowed="bare soils of different brightness",
+            hint="take more dates, or state it: soil_line=(slope, intercept)",
+        )
     return float(slope), float(intercept)
 
 
@@ -194,7 +204,7 @@ def _points(axis: Any, x: np.ndarray, y: np.ndarray, top: float) -> None:
 def _line(axis: Any, line: tuple[float, float], top: float, *, fitted: bool) -> None:
     slope, intercept = line
     ends = np.array([0.0, top])
-    text = f"soil line: {slope:.2f} red {intercept:+.3f}".replace("-", "−")
+    text = f"soil line: {slope:.2f} red {intercept:+.3f}".replace("-", "\N{MINUS SIGN}")
     text += ", fitted to the lowest 5 %" if fitted else ""
     axis.plot(ends, slope * ends + intercept, color="white", lw=3, zorder=3)
     axis.plot(ends, slope * ends + intercept, color=VERMILLION, lw=1.6, label=text, zorder=3.1)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 
 from cbmcube.exceptions import UnknownParcelError
 from cbmcube.plotting._peers import (
@@ -81,7 +81,7 @@ def parcel_series(
         "crop": crop_series(stats, peers, names) if len(peers) else None,
         "pooled": composite_series(stats, parcel, names, period) if period else None,
     }
-    (ready,) = dask.compute(lazy)
+    (ready,) = compute(lazy)
     one, crop, pooled = ready["one"].sortby("time"), ready["crop"], ready["pooled"]
     lower, upper = next((pair for pair in _SPREAD if {*pair} <= {*statistic_names(one)}), ("", ""))
     tables = {name: _table(one, name, lower, upper) for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,7 @@ def _paths(rings: np.ndarray, cuts: np.ndarray) -> list[Any]:
     codes[first] = Path.MOVETO
     codes[np.append(first[1:], len(xy)) - 1] = Path.CLOSEPOLY
     at = np.append(first, len(xy))[cuts]
-    return [
-        Path(xy[start:stop], codes[start:stop]) for start, stop in zip(at[:-1], at[1:], strict=True)
-    ]
+    return [Path(xy[start:stop], codes[start:stop]) for start, stop in pairwise(at)]
 
 
 def add_shapes(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask.base import compute
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._peers import ENOUGH
@@ -41,14 +41,19 @@ def pick_days(cube: xr.Dataset, dates: Dates) -> dict[str, np.ndarray]:
             ) from error
         found = np.flatnonzero(days == day)
         if not len(found):
-            near = (
-                f"the nearest is {days[np.abs(days - day).argmin()]:%Y-%m-%d}" if len(days) else ""
-            )
             raise OptionError(
-                "there is no acquisition on this day", given=f"{day:%Y-%m-%d}", hint=near or None
+                "there is no acquisition on this day",
+                given=f"{day:%Y-%m-%d}",
+                allowed=", ".join(_nearest(days, day)),
+                hint="the nearest ones are named above",
             )
         picked[f"{day:%Y-%m-%d}"] = found
     return picked
+
+
+def _nearest(days: pd.DatetimeIndex, day: pd.Timestamp) -> list[str]:
+    apart = np.abs((days.unique() - day).days.to_numpy())
+    return [f"{near:%Y-%m-%d}" for near in sorted(days.unique()[np.argsort(apart)[:3]])]
 
 
 def read_values(
@@ -67,7 +72,7 @@ def read_values(
         .drop_vars([c for c in part.coords if c != "time"], errors="ignore")
         for name in bands
     }
-    (ready,) = dask.compute(lazy)
+    (ready,) = compute(lazy)
     return {name: values.assign_coords(position=("time", wanted)) for name, values in ready.items()}
 
 
