@@ -56,6 +56,9 @@ def crop_series(stats: xr.Dataset, peers: np.ndarray, bands: Sequence[str]) -> x
         made[name] = xr.concat(
             [part.reset_coords(drop=True) for part in parts],
             pd.Index(["mean", "std", "n"], name="peer"),
+            coords="minimal",
+            compat="override",
+            join="override",
         )
     return xr.Dataset(made)
 
