@@ -64,7 +64,8 @@ def draw_page(page: Page, *, columns: int, make: Callable[[float, float], Any]) 
     axis.text(_EDGE, height - 0.2, page.title, size=12, weight="bold", va="center")
     axis.text(_EDGE, height - 0.43, page.caption, size=8.5, color="#555555", va="center")
     _legend(axis, _handles(page), len(_handles(page)), below)
-    _legend(axis, classes, _LEGEND_COLUMNS, 0.0)
+    if classes:
+        _legend(axis, classes, _LEGEND_COLUMNS, 0.0)
     if page.picture.kind == "single":
         _colour_bar(figure, page.limits)
     axis.set(xlim=(0, _WIDTH), ylim=(0, height), aspect="auto")

@@ -52,7 +52,11 @@ def crop_series(stats: xr.Dataset, peers: np.ndarray, bands: Sequence[str]) -> x
     for name in bands:
         chosen = others[name].where(valid_share(stats.isel(parcel=peers), name) >= ENOUGH)
         chosen = chosen.astype("float64")
-        parts = [chosen.mean("parcel"), chosen.std("parcel"), chosen.count("parcel")]
+        number = chosen.count("parcel")
+        some = number.where(number > 0)
+        mean = chosen.sum("parcel") / some
+        std = xr.apply_ufunc(np.sqrt, ((chosen - mean) ** 2).sum("parcel") / some, dask="allowed")
+        parts = [mean, std, number]
         made[name] = xr.concat(
             [part.reset_coords(drop=True) for part in parts],
             pd.Index(["mean", "std", "n"], name="peer"),

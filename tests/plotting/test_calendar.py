@@ -54,7 +54,7 @@ def pixel_cube(bands, *, size=10.0, side=60, times=4, crs=CRS, left=LEFT, top=TO
 
 
 def ramp(factor):
-    return lambda t, r, c: (factor * (c + 60 * t) / 240).astype("float32")
+    return lambda t, _r, c: (factor * (c + 60 * t) / 240).astype("float32")
 
 
 def visible(**options):
@@ -95,7 +95,7 @@ def test_true_colour_has_the_pixels_around_the_parcel_with_one_stretch():
 
 
 def test_rows_of_the_window_are_north_up_around_the_parcel():
-    cube = pixel_cube({"B04": lambda t, r, c: (r / 100 + 0 * c).astype("float32")})
+    cube = pixel_cube({"B04": lambda _t, r, c: (r / 100 + 0 * c).astype("float32")})
     figure = calendar(cube, field(bottom=-400, height=60), margin=0, stretch=(0, 1))
     first, last = images(figure)[0][0, 0], images(figure)[0][-1, 0]  # rows 32 and 41
     assert len(images(figure)[0]) == 10
@@ -142,7 +142,7 @@ def test_two_passes_on_one_day_have_their_times():
 def test_the_cloud_share_is_that_of_the_parcel():
     """Columns 20 to 24 of the parcel's ten are under cloud, on the coarse grid of SCL."""
 
-    def scl(t, r, c):
+    def scl(t, _r, c):
         return np.where((t == 1) & (c >= 10) & (c < 12), 9, np.where(t == 2, 8, 4)).astype("uint8")
 
     coarse = pixel_cube({"SCL": scl}, size=20.0)
@@ -158,7 +158,7 @@ def test_the_cloud_share_is_that_of_the_parcel():
 
 
 def test_classes_have_their_official_colours_and_a_legend():
-    coarse = pixel_cube({"SCL": lambda t, r, c: (t + 3 + 0 * c).astype("uint8")}, size=20.0)
+    coarse = pixel_cube({"SCL": lambda t, _r, c: (t + 3 + 0 * c).astype("uint8")}, size=20.0)
     figure = calendar(coarse, field(), bands=["SCL"])
     for code, image in zip((3, 4, 5, 6), images(figure), strict=True):
         np.testing.assert_allclose(image[0, 0], to_rgba(SCL_COLOURS[code]))
@@ -200,8 +200,8 @@ def test_pixels_beyond_the_cube_are_missing_and_chips_stay_square():
 def test_radar_is_vv_vh_and_their_ratio_in_db():
     cube = pixel_cube(
         {
-            "VV": lambda t, r, c: np.where(c == 20, -0.01, 0.1).astype("float32"),
-            "VH": lambda t, r, c: np.full(c.shape, 0.01, "float32"),
+            "VV": lambda _t, _r, c: np.where(c == 20, -0.01, 0.1).astype("float32"),
+            "VH": lambda _t, _r, c: np.full(c.shape, 0.01, "float32"),
         }
     )
     cube.attrs["product"] = "CARD-BS"
@@ -209,7 +209,7 @@ def test_radar_is_vv_vh_and_their_ratio_in_db():
     image = images(figure)[0]
     np.testing.assert_allclose(image[0, 1, :3], [8 / 14, 6 / 15, 8 / 12], atol=1e-5)
     assert (image[:, 0, 3] == 0).all()  # no dB of a negative power
-    assert any("VV −18 to −4 dB" in text for text in texts(figure))
+    assert any("VV \N{MINUS SIGN}18 to \N{MINUS SIGN}4 dB" in text for text in texts(figure))
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_one_band_has_a_colour_bar_and_its_own_range():
 
 
 def test_bands_of_two_resolutions_meet_on_the_finer_one():
-    coarse = pixel_cube({"B11": lambda t, r, c: (0.01 * c).astype("float32")}, size=20.0)
+    coarse = pixel_cube({"B11": lambda _t, _r, c: (0.01 * c).astype("float32")}, size=20.0)
     fine = pixel_cube({"B08": ramp(0.5), "B04": ramp(0.25)})
     tree = xr.DataTree.from_dict({"a": coarse, "b": fine})
     figure = calendar(tree, field(), bands=["B11", "B08", "B04"], margin=50)
@@ -277,7 +277,7 @@ def test_only_the_window_is_read_and_once():
 
 
 def test_nothing_overlaps_on_the_page():
-    cloud = {"SCL": lambda t, r, c: np.full(c.shape, 9, "uint8")}
+    cloud = {"SCL": lambda _t, _r, c: np.full(c.shape, 9, "uint8")}
     bands = {"B02": ramp(0.1), "B03": ramp(0.2), "B04": ramp(0.25)}
     cube = pixel_cube({**bands, **cloud}, times=12)
     figure = calendar(cube, field())
@@ -294,7 +294,7 @@ def test_nothing_overlaps_on_the_page():
 
 
 def test_the_legend_of_classes_fits():
-    coarse = pixel_cube({"SCL": lambda t, r, c: np.full(c.shape, 4, "uint8")}, size=20.0)
+    coarse = pixel_cube({"SCL": lambda _t, _r, c: np.full(c.shape, 4, "uint8")}, size=20.0)
     figure = calendar(coarse, field(), bands="SCL")
     figure.draw_without_rendering()
     for child in figure.axes[0].get_children():

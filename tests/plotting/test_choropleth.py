@@ -53,11 +53,7 @@ def test_each_number_has_its_colour_of_the_map():
 
 def test_limits_are_percentiles_and_ends_are_told():
     values = np.append(np.linspace(0, 1, 99), 50.0)
-    figure = (
-        choropleth(squares(values), "x", label="x (kg)")
-        if False
-        else choropleth(squares(values, column="area_m2"), "area_m2")
-    )
+    figure = choropleth(squares(values, column="area_m2"), "area_m2")
     np.testing.assert_allclose(figure.axes[1].get_ylim(), np.percentile(values, [2, 98]))
     assert figure.axes[1].get_ylabel() == "area (m²)"
     top = colour_at(figure, 500_050 + 200 * 99, 5_900_050)

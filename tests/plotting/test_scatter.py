@@ -96,5 +96,5 @@ def test_soils_that_cannot_be_seen_are_no_line():
 
 def test_own_axes_are_drawn_on():
     figure, axis = plt.subplots()
-    assert scatter_red_nir(vector_cube(), axis=axis, dates="2024-03-02") is figure
+    assert scatter_red_nir(vector_cube(), axis=axis, dates="2024-03-01") is figure
     plt.close(figure)
