@@ -334,3 +334,17 @@ def test_wrong_parcels_and_options_say_what_to_do():
 
 def test_one_date_selected_away_is_still_drawn():
     assert len(images(calendar(visible().isel(time=1), field()))) == 1
+
+
+@pytest.mark.realdata
+def test_a_real_field_has_the_dates_on_which_it_was_seen(realdata):
+    """33 dates; on four of them, part of the 2,322 pixels of the field has no data."""
+    folder = realdata / "spain"
+    with xr.open_dataset(folder / "raw_s2_ndvi_field.nc") as raw:
+        cube = (raw[["B04", "B08", "SCL"]] / 1.0).rename(t="time").load()
+    cube = cube.assign(B04=cube["B04"] / 1e4, B08=cube["B08"] / 1e4).odc.assign_crs("EPSG:32630")
+    figure = calendar(cube, gpd.read_file(folder / "field.geojson"))
+    shown = [(image[..., 3] == 1).sum() for image in images(figure)]
+    assert len(shown) == 33
+    assert shown.count(2322) == 29
+    assert sorted(shown)[:4] == [195, 208, 1773, 2137]
