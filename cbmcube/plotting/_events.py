@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._style import INK, axis_days, event_colours
+from cbmcube.plotting._style import INK, axis_days, event_colours, text_width
 
 _LABEL_SIZE = 8.0  # points
 _SPELLINGS = (("event", "date"), ("marker", "main_date"))
 
 
-def event_table(
-    events: pd.DataFrame | Iterable[Mapping[str, object] | tuple[object, object]] | None,
-    parcel: object,
-) -> pd.DataFrame:
-    """Return events as a table with the columns `event` and `date`, sorted by date.
+Rows: TypeAlias = pd.DataFrame | Iterable[Mapping[str, object] | tuple[object, object]]
+Events: TypeAlias = Rows | Mapping[str, Rows] | None
+
+_COLUMNS = ("event", "date", "start", "end", "sure", "label", "mark")
+_MARKS = (("●", "○"), ("▲", "△"), ("■", "□"), ("◆", "◇"))
+
+
+def event_table(events: Events, parcel: object) -> pd.DataFrame:
+    """Return events as one table, sorted by date.
 
     Parameters
     ----------
     events
         A table with the columns `event` and `date`, an event table of a marker (`marker` and
-        `main_date`), or an iterable of such rows or of pairs (event, date). Rows of other
-        parcels (column `parcel`) and rows without a date are left out.
+        `main_date`), or an iterable of such rows or of pairs (event, date); or a mapping from
+        the name of a source to one of these. Rows of other parcels (column `parcel`) and rows
+        without a date are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `event` and `date`; `start` and `end` of the interval, NaT where there is none
+        (an open one ends with the last date there can be); `sure`, whether its status is OK;
+        `label` and `mark` to draw.
 
     Raises
     ------
     OptionError
         If the columns are missing, or a date cannot be read.
     """
-    if events is None:
-        return pd.DataFrame({"event": [], "date": pd.to_datetime([])})
-    frame = events if isinstance(events, pd.DataFrame) else _frame([*events])
+    several = isinstance(events, Mapping)
+    sources = events if isinstance(events, Mapping) else {"": [] if events is None else events}
+    parts = []
+    for number, (source, rows) in enumerate(sources.items()):
+        part = _one_source(rows, parcel)
+        if several:
+            part["label"] = part["label"] + f" · {source}"
+        filled, hollow = _MARKS[number % len(_MARKS)]
+        part["mark"] = np.where(part["sure"], filled, hollow)
+        parts.append(part)
+    table = pd.concat(parts or [_one_source([], parcel).assign(mark="")], ignore_index=True)
+    return table[[*_COLUMNS]].sort_values(["date", "event"], ignore_index=True)
+
+
+def _one_source(rows: Rows, parcel: object) -> pd.DataFrame:
+    frame = rows if isinstance(rows, pd.DataFrame) else _frame([*rows])
     kind, date = _columns(frame)
     if "parcel" in frame:
         frame = frame[frame["parcel"] == parcel]
-    dates = _dates(frame[date])
-    table = pd.DataFrame({"event": frame[kind].astype(str).to_numpy(), "date": dates})
-    return table.dropna().sort_values(["date", "event"], ignore_index=True)
+    table = pd.DataFrame(
+        {
+            "event": frame[kind].astype(str).to_numpy(dtype=object),
+            "date": _dates(frame[date]),
+            "start": _dates(frame["start_date"]) if "start_date" in frame else pd.NaT,
+            "end": _dates(frame["end_date"]) if "end_date" in frame else pd.NaT,
+            "sure": (frame["status"].astype(str) == "OK").to_numpy() if "status" in frame else True,
+        }
+    )
+    if "open" in frame:
+        lasts = frame["open"].to_numpy(dtype=bool) & table["end"].isna().to_numpy()
+        table.loc[lasts, "end"] = pd.Timestamp.max.floor("D")
+    table["label"] = table["event"] + np.where(table["sure"], "", _doubt(frame))
+    return table[frame[kind].notna().to_numpy() & table["date"].notna()]
+
+
+def _doubt(frame: pd.DataFrame) -> np.ndarray:
+    """Return why an event is not sure, in brackets."""
+    column = next((name for name in ("reason", "status") if name in frame), None)
+    if column is None:
+        return np.full(len(frame), "")
+    words = frame[column].astype(str).str.replace("_", " ").str.lower()
+    return (" (" + words + ")").to_numpy(dtype=object)
 
 
 def _frame(rows: list[Any]) -> pd.DataFrame:
@@ -115,7 +160,9 @@ def place(table: pd.DataFrame, limits: tuple[float, float], points: float) -> pd
     points
         Width of the axis in points.
     """
-    widths = np.array([_text_width(label) for label in table["event"]]) + 16.0  # mark and air
+    widths = (
+        np.array([text_width(label, size=_LABEL_SIZE) for label in table["label"]]) + 16.0
+    )  # mark and air
     days = axis_days(table["date"].to_numpy())
     where = (days - limits[0]) / (limits[1] - limits[0]) * points
     beyond = where + widths > points  # the label would leave the axis on the right
@@ -126,30 +173,37 @@ def place(table: pd.DataFrame, limits: tuple[float, float], points: float) -> pd
     return table.assign(lane=lanes, left=beyond)
 
 
-def _text_width(label: str) -> float:
-    from matplotlib.textpath import TextPath  # noqa: PLC0415 - an extra
+def draw_events(axis: Any, table: pd.DataFrame, limits: tuple[float, float]) -> None:
+    """Draw a vertical line at each event, and its interval as a light span.
 
-    return float(TextPath((0, 0), label or " ", size=_LABEL_SIZE).get_extents().width)
-
-
-def draw_lines(axis: Any, table: pd.DataFrame) -> None:
-    """Draw a vertical line at each event."""
+    What is not sure is dashed and hatched. Intervals end with the axis, whose ends `limits` are.
+    """
     colours = event_colours(table["event"])
-    for kind, date in zip(table["event"], table["date"], strict=True):
-        axis.axvline(date, color=colours[kind], linewidth=1.2, alpha=0.75, zorder=1.5)
+    spans = [axis_days(table[name].to_numpy()) for name in ("start", "end")]
+    marks = [table[name] for name in ("event", "sure", "date")]
+    for kind, sure, day, start, end in zip(*marks, *spans, strict=True):
+        colour, style = colours[kind], "-" if sure else (0, (4, 2))
+        axis.axvline(day, color=colour, linewidth=1.2, alpha=0.75, ls=style, zorder=1.5)
+        first, last = np.clip([start, end], *limits)
+        if first < last:  # never true of an interval that is not known
+            hatch = None if sure else "///"
+            axis.axvspan(
+                first, last, fc=colour, alpha=0.14, lw=0, zorder=0.2, hatch=hatch, ec=colour
+            )
 
 
 def draw_labels(axis: Any, placed: pd.DataFrame, *, top: float, step: float) -> None:
     """Write the name of each event beside its date, `top` and `step` in points from the top."""
     colours = event_colours(placed["event"])
-    for kind, date, lane, left in placed[["event", "date", "lane", "left"]].to_numpy():
+    columns = ["event", "date", "lane", "left", "label", "mark"]
+    for kind, date, lane, left, label, symbol in placed[columns].to_numpy():
         offset = -(top + step * lane)
         at = {"xy": (date, 1.0), "xycoords": ("data", "axes fraction")}
         mark = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
         axis.annotate(
-            "●", **at, **mark, xytext=(0, offset), ha="center", color=colours[kind], size=7
+            symbol, **at, **mark, xytext=(0, offset), ha="center", color=colours[kind], size=7
         )
         side, align = (-7, "right") if left else (7, "left")
         axis.annotate(
-            kind, **at, **mark, xytext=(side, offset), ha=align, color=INK, size=_LABEL_SIZE
+            label, **at, **mark, xytext=(side, offset), ha=align, color=INK, size=_LABEL_SIZE
         )

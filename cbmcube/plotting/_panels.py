@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cbmcube.plotting._peers import ENOUGH
 from cbmcube.plotting._select import ParcelSeries
 from cbmcube.plotting._style import (
     FAINT,
@@ -16,26 +16,27 @@ from cbmcube.plotting._style import (
     band_colours,
     orbit_label,
     orbit_styles,
+    text_width,
     tidy,
 )
-
-ENOUGH = 0.5
-"""Share of valid pixels below which a date is drawn hollow and left out of the line."""
 
 _SIZE = 4.0
 
 
-def draw_panel(axis: Any, series: ParcelSeries, title: str) -> None:
-    """Draw one vector cube's series of a parcel, in the way of its product."""
+def draw_panel(axis: Any, series: ParcelSeries, title: str, *, points: float) -> None:
+    """Draw one vector cube's series of a parcel, in the way of its product.
+
+    `points` is the width of the panel: the legend has as many rows as it needs beside the title.
+    """
     tidy(axis)
     draw = _DRAW.get(series.product, _optical)
-    handles = draw(axis, series)
+    handles = [*draw(axis, series), *_behind_and_above(series)]
     axis.set_title(title, loc="left", size=9, weight="bold", pad=6)
     axis.legend(
         handles=handles,
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=_columns(len(handles)),
+        ncols=_columns(handles, points - 1.15 * text_width(title, size=9.5)),
         borderaxespad=0.1,
         handlelength=1.8,
         columnspacing=1.2,
@@ -43,9 +44,13 @@ def draw_panel(axis: Any, series: ParcelSeries, title: str) -> None:
     )
 
 
-def _columns(entries: int) -> int:
-    rows = ceil(entries / 7)  # more in a row would reach the title
-    return ceil(entries / rows)
+def _columns(handles: list[Any], points: float) -> int:
+    """Return how many columns of legend entries fit into so many points."""
+    widths = np.array([text_width(handle.get_label()) + 34.0 for handle in handles])
+    for columns in range(len(widths), 1, -1):
+        if sum(part.max() for part in np.array_split(widths, columns)) <= points:
+            return columns
+    return 1
 
 
 def _optical(axis: Any, series: ParcelSeries) -> list[Any]:
@@ -53,8 +58,13 @@ def _optical(axis: Any, series: ParcelSeries) -> list[Any]:
     handles = []
     for name, table in series.tables.items():
         good = _good(table)
+        if name in series.crop:
+            crowd = FAINT if len(colours) == 1 else colours[name]
+            _crowd(axis, series.crop[name], crowd, "--")
         _ribbon(axis, good, colours[name])
         _line(axis, good, colours[name], ("-", "o"))
+        if name in series.pooled:
+            _bars(axis, series.pooled[name], INK if len(colours) == 1 else colours[name])
         _hollow(axis, table, colours[name], "o")
         handles.append(_handle(colours[name], ("-", "o"), _mean_label(name, series)))
         if series.spread:
@@ -72,8 +82,7 @@ def _quantity(bands: list[str]) -> str:
 
 def _backscatter(axis: Any, series: ParcelSeries) -> list[Any]:
     axis.set_ylabel("γ⁰ backscatter (dB)")
-    tables = {name: _to_db(table) for name, table in series.tables.items()}
-    return _by_orbit(axis, tables) + _absences(axis, series)
+    return _by_orbit(axis, series, _to_db) + _absences(axis, series)
 
 
 def _coherence(axis: Any, series: ParcelSeries) -> list[Any]:
@@ -84,7 +93,7 @@ def _coherence(axis: Any, series: ParcelSeries) -> list[Any]:
         axis.hlines(
             pairs["mean"], pairs["reference_time"], pairs.index, colours[name], lw=0.7, alpha=0.45
         )
-    handles = _by_orbit(axis, series.tables)
+    handles = _by_orbit(axis, series, lambda table: table)
     if any(table["reference_time"].notna().any() for table in series.tables.values()):
         handles.append(_handle(FAINT, ("-", ""), "pair: both dates", width=0.9))
     return handles + _absences(axis, series)
@@ -96,19 +105,32 @@ _DRAW: dict[str, Callable[[Any, ParcelSeries], list[Any]]] = {
 }
 
 
-def _by_orbit(axis: Any, tables: dict[str, pd.DataFrame]) -> list[Any]:
+def _by_orbit(
+    axis: Any, series: ParcelSeries, unit: Callable[[pd.DataFrame], pd.DataFrame]
+) -> list[Any]:
     """Draw each band in its colour and each orbit in its style."""
+    tables = {name: unit(table) for name, table in series.tables.items()}
+    crop = {name: unit(table) for name, table in series.crop.items()}
+    pooled = {name: unit(table) for name, table in series.pooled.items()}
     colours = band_colours(tables)
     orbits = [pair for table in tables.values() for pair in _orbits(table)]
     styles = orbit_styles(orbits)
     for name, table in tables.items():
         for (orbit, state), style in styles.items():
-            same = (table["relative_orbit"] == orbit) & (table["orbit_state"] == state)
-            _line(axis, _good(table[same]), colours[name], style)
-            _hollow(axis, table[same], colours[name], style[1])
+            mine = _of_orbit(table, orbit, state)
+            if name in crop:
+                _crowd(axis, _of_orbit(crop[name], orbit, state), colours[name], style[0])
+            _line(axis, _good(mine), colours[name], style)
+            _hollow(axis, mine, colours[name], style[1])
+            if name in pooled:
+                _bars(axis, _of_orbit(pooled[name], orbit, state), colours[name])
     bands = [_handle(colour, ("-", ""), name, width=2.4) for name, colour in colours.items()]
     known = [_handle(INK, style, orbit_label(*o)) for o, style in styles.items() if o[0] >= 0]
     return bands + known
+
+
+def _of_orbit(table: pd.DataFrame, orbit: int, state: str) -> pd.DataFrame:
+    return table[(table["relative_orbit"] == orbit) & (table["orbit_state"] == state)]
 
 
 def _orbits(table: pd.DataFrame) -> list[tuple[int, str]]:
@@ -117,9 +139,10 @@ def _orbits(table: pd.DataFrame) -> list[tuple[int, str]]:
 
 
 def _to_db(table: pd.DataFrame) -> pd.DataFrame:
-    # The mean was taken in linear power; a mean that noise removal made negative has no dB.
-    positive = table["mean"].where(table["mean"] > 0)
-    return table.assign(mean=10 * np.log10(positive))
+    # Means were taken in linear power; a mean that noise removal made negative has no dB.
+    names = [name for name in ("mean", "low", "high") if name in table]
+    decibel = {name: 10 * np.log10(table[name].where(table[name] > 0)) for name in names}
+    return table.assign(**decibel)
 
 
 def _good(table: pd.DataFrame) -> pd.DataFrame:
@@ -142,6 +165,35 @@ def _hollow(axis: Any, table: pd.DataFrame, colour: str, marker: str) -> None:
 
 def _ribbon(axis: Any, table: pd.DataFrame, colour: str) -> None:
     axis.fill_between(table.index, table["low"], table["high"], color=colour, alpha=0.18, lw=0)
+
+
+def _crowd(axis: Any, table: pd.DataFrame, colour: str, line: str) -> None:
+    """Draw the mean of other parcels and its spread, behind everything else."""
+    known = table[table["mean"].notna()]
+    axis.fill_between(
+        known.index, known["low"], known["high"], color=colour, alpha=0.13, lw=0, zorder=0.7
+    )
+    axis.plot(known.index, known["mean"], line, color=colour, lw=0.9, alpha=0.6, zorder=0.8)
+
+
+def _bars(axis: Any, table: pd.DataFrame, colour: str) -> None:
+    """Draw a composite as bars over the days that it pools, thin where little was seen."""
+    widths = np.where(table["share"] >= ENOUGH, 2.6, 0.9)
+    axis.hlines(table["mean"], table["start"], table["end"], colour, lw=widths, zorder=2.6)
+
+
+def _behind_and_above(series: ParcelSeries) -> list[Any]:
+    handles = []
+    colour = FAINT if len(series.tables) == 1 else INK
+    if series.others is not None:
+        crop = str(series.about.get("crop", "crop"))
+        label = f"{crop}: mean ± std, n={series.others:,} others"
+        none = _handle("none", ("", ""), f"no other parcel of {crop}")
+        handles.append(_patch(colour, label) if series.others else none)
+    if series.period:
+        label = f"composite {series.period}"
+        handles.append(_handle(INK, ("-", ""), label, width=2.6))
+    return handles
 
 
 def _absences(axis: Any, series: ParcelSeries) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._events import draw_labels, draw_lines, event_table, place
+from cbmcube.plotting._canvas import new_figure, require_matplotlib
+from cbmcube.plotting._events import Events, draw_events, draw_labels, event_table, place
 from cbmcube.plotting._panels import draw_panel
 from cbmcube.plotting._select import ParcelSeries, parcel_series
 from cbmcube.plotting._style import axis_days, house_style
@@ -33,7 +34,9 @@ def profile(
     parcel: object,
     *,
     bands: str | Sequence[str] | None = None,
-    events: pd.DataFrame | Iterable[Mapping[str, object] | tuple[object, object]] | None = None,
+    events: Events = None,
+    crop_mean: bool = False,
+    composite: str | None = None,
     axes: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw one parcel's season: a panel for each vector cube, over one time axis.
@@ -58,7 +61,18 @@ def profile(
         else all.
     events
         Rows with `event` and `date`, such as a table, an event table of a marker, or pairs
-        ``("mowing", "2024-05-25")``. Rows of other parcels are left out.
+        ``("mowing", "2024-05-25")``; or several of these by source, such as
+        ``{"declared": table, "found": markers.mowing(stats)}``. Rows of other parcels are left
+        out. `start_date` and `end_date` are drawn as a light span. What a marker does not vouch
+        for (a `status` other than ``OK``) is dashed and hatched, and its reason is named.
+    crop_mean
+        Whether the mean ± std of the other parcels of the same `crop` stand behind, each with
+        the same weight, on dates on which half of its pixels are valid; backscatter in linear
+        power. On Dask arrays this computes all parcels of the crop.
+    composite
+        A period such as ``"5D"``: its composites, as :func:`cbmcube.composite` makes them, are
+        drawn on top as bars over the days that they pool, thin where less than half of the
+        pixels were valid. Needs the statistic `count`.
     axes
         Axes to draw on, one for each cube. By default a figure 10 inches wide is made, with
         the parcel's id, crop and area as its title.
@@ -76,7 +90,8 @@ def profile(
     UnknownBandError
         If no cube holds a band.
     OptionError
-        If events have no name or date, or the number of axes is not that of cubes.
+        If events have no name or date, the number of axes is not that of cubes, the period is
+        none, or the mean of a crop is asked of a cube without crops.
     ImportError
         If matplotlib is not installed.
 
@@ -92,10 +107,13 @@ def profile(
     >>> [axis.get_ylabel() for axis in figure.axes[1:]]
     ['NDVI (-)', 'γ⁰ backscatter (dB)']
     """
-    _require_matplotlib()
+    require_matplotlib("profiles")
     cubes = _cubes(stats)
     chosen = _bands_of_each(cubes, bands)
-    series = [parcel_series(cube, parcel, chosen[key]) for key, cube in cubes.items()]
+    series = [
+        parcel_series(cube, parcel, chosen[key], crop_mean=crop_mean, period=composite)
+        for key, cube in cubes.items()
+    ]
     titles = [_title(key, one) for key, one in zip(cubes, series, strict=True)]
     table = event_table(events, parcel)
     limits = _limits(series, table)
@@ -103,15 +121,6 @@ def profile(
         if axes is not None:
             return _on_axes(_given_axes(axes, len(series)), series, titles, table, limits)
         return _own_figure(series, titles, table, limits, _headline(parcel, series))
-
-
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib as mpl  # noqa: F401, PLC0415 - an extra
-    except ImportError as error:
-        raise ImportError(
-            "profiles are drawn with matplotlib: pip install 'cbmcube[plot]'"
-        ) from error
 
 
 def _cubes(
@@ -196,12 +205,12 @@ def _on_axes(
     table: pd.DataFrame,
     limits: tuple[float, float],
 ) -> Figure:
-    for axis, one, title in zip(axes, series, titles, strict=True):
-        draw_panel(axis, one, title)
-        draw_lines(axis, table)
-        axis.set_xlim(*limits)
     figure: Any = axes[0].get_figure(root=True)
     points = 72.0 * axes[0].get_position().width * float(figure.get_figwidth())
+    for axis, one, title in zip(axes, series, titles, strict=True):
+        draw_panel(axis, one, title, points=points)
+        draw_events(axis, table, limits)
+        axis.set_xlim(*limits)
     draw_labels(axes[0], place(table, limits, points), top=8, step=11)
     return figure
 
@@ -213,21 +222,18 @@ def _own_figure(
     limits: tuple[float, float],
     headline: str,
 ) -> Figure:
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - an extra
-
-    placed = place(table, limits, 72.0 * (_WIDTH - 0.9))
+    points = 72.0 * (_WIDTH - 0.9)
+    placed = place(table, limits, points)
     strip = _LANE * (placed["lane"].max() + 1) if len(placed) else 0.0
     heights = [*([strip] if strip else []), *([_PANEL] * len(series))]
-    figure = plt.figure(figsize=(_WIDTH, sum(heights) + 0.75), layout="constrained")
-    # Closed at once: pyplot forgets it, and a notebook does not show it a second time.
-    plt.close(figure)
+    figure = new_figure(_WIDTH, sum(heights) + 0.75, layout="constrained")
     axes = [*figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights).flat]
     if strip:
         _event_strip(axes[0], placed, limits)
     panels = axes[1:] if strip else axes
     for axis, one, title in zip(panels, series, titles, strict=True):
-        draw_panel(axis, one, title)
-        draw_lines(axis, table)
+        draw_panel(axis, one, title, points=points)
+        draw_events(axis, table, limits)
     panels[-1].set_xlim(*limits)
     figure.align_ylabels(panels)
     figure.suptitle(headline, x=0.01, ha="left", size=12, weight="bold")

@@ -111,6 +111,13 @@ def axis_days(dates: np.ndarray) -> np.ndarray:
     return np.asarray(_dates().date2num(dates), dtype="float64")
 
 
+def text_width(text: str, *, size: float = 8.0) -> float:
+    """Return the width of a text of some size, both in points."""
+    from matplotlib.textpath import TextPath  # noqa: PLC0415 - an extra
+
+    return float(TextPath((0, 0), text or " ", size=size).get_extents().width)
+
+
 def _dates() -> Any:
     from matplotlib import dates  # noqa: PLC0415 - an extra
 
