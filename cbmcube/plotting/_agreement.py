@@ -117,7 +117,13 @@ def agreement(
         right.set_ylabel(f"{names[1]} {band} ({unit})")
         for one in (left, right):
             one.tick_params(length=3, color=FAINT)
-            one.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+            one.legend(
+                loc="lower left",
+                bbox_to_anchor=(0, 1),
+                ncols=4,
+                columnspacing=1.2,
+                borderaxespad=0.2,
+            )
         if axes is None:
             figure.suptitle(
                 _headline(band, numbers, unit), x=0.01, ha="left", size=11, weight="bold"
@@ -139,7 +145,7 @@ def _bland_altman(axis: Any, numbers: BandNumbers, pairs: pd.DataFrame) -> None:
     axis.axhline(0, color=INK, linewidth=0.8, zorder=3)
     lines = (
         ("bias", numbers.bias, VERMILLION, "-", "bias"),
-        ("lower", numbers.limits[0], ORANGE, "--", "limits of agreement"),
+        ("lower", numbers.limits[0], ORANGE, "--", "limits"),
         ("upper", numbers.limits[1], ORANGE, "--", None),
     )
     for name, value, colour, style, label in lines:
@@ -153,6 +159,9 @@ def _bland_altman(axis: Any, numbers: BandNumbers, pairs: pd.DataFrame) -> None:
     if np.isfinite([slope, intercept]).all() and len(x):
         ends = np.array([x.min(), x.max()])
         axis.plot(ends, slope * ends + intercept, ":", color=INK, lw=1.5, label="trend", zorder=4)
+    for tolerance in (-numbers.tolerance, numbers.tolerance):
+        label = "tolerance" if tolerance > 0 else None
+        axis.axhline(tolerance, color=FAINT, linestyle=":", linewidth=1.2, zorder=3, label=label)
     heights = [0.0, *numbers.limits, *numbers.intervals["lower"], *numbers.intervals["upper"]]
     _limits(axis.set_ylim, np.array([*y, *heights, -numbers.tolerance, numbers.tolerance]))
     _limits(axis.set_xlim, x)
@@ -182,10 +191,13 @@ def _cloud(axis: Any, x: np.ndarray, y: np.ndarray) -> None:
     elif len(x) < MANY:
         axis.plot(x, y, ls="", marker="o", ms=3, mew=0, alpha=0.45, color=BLUE, zorder=1)
     else:
+        import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+        blues = mpl.colormaps["Blues"](np.linspace(0.25, 1, 256))  # one pair is seen on white
+        colours = mpl.colors.ListedColormap(blues)
         cells = axis.hexbin(
-            x, y, gridsize=60, bins="log", mincnt=1, cmap="Blues", linewidths=0.1, zorder=1
+            x, y, gridsize=60, bins="log", mincnt=1, cmap=colours, linewidths=0.1, zorder=1
         )
-        cells.set_clim(vmin=0.3)  # single pairs stay visible on white
         axis.get_figure(root=True).colorbar(cells, ax=axis, label="pairs (number)", pad=0.02)
 
 

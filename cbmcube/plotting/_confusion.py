@@ -84,10 +84,15 @@ def confusion(
         )
     counts = _merged(_sorted(_square(_counts(matrix, predicted)), sort))
     number = len(counts)
-    side = float(np.clip(2.6 + 0.62 * number, 4.2, 10.0))
+    side = float(np.clip(3.0 + 0.62 * number, 5.0, 10.0))
     with house_style():
         figure, (board,) = canvas(axis, size=(side, max(3.4, 0.88 * side)))
         _draw(board, figure, counts)
+        title = _title(counts.to_numpy(float))
+        if axis is None:  # over the labels as well: a matrix of two classes is narrow
+            figure.suptitle(title, x=0.01, ha="left", size=11, weight="bold")
+        else:
+            board.set_title(title, loc="left", size=11, weight="bold")
     return figure
 
 
@@ -148,8 +153,10 @@ def _draw(axis: Any, figure: Any, counts: pd.DataFrame) -> None:
     declared, predicted = values.sum(axis=1), values.sum(axis=0)
     with np.errstate(invalid="ignore"):
         shares = values / declared[:, None]  # NaN, so blank, for a class that is never true
-    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    bar = figure.colorbar(image, ax=axis, shrink=0.6, pad=0.02)
+    # By the square root: a confusion of one in twenty is seen, too.
+    image = axis.imshow(shares, cmap="Blues", norm=_root(), aspect="auto")
+    bar = figure.colorbar(image, ax=axis, shrink=0.6 if len(counts) > 8 else 1, pad=0.02)
+    bar.set_ticks([0, 0.05, 0.2, 0.4, 0.6, 0.8, 1])
     bar.set_label("share of the declared class (-)")
     size = float(np.interp(len(counts), [10, 30, 60], [9, 7.5, 5.5]))
     ticks = np.arange(len(counts))
@@ -169,7 +176,12 @@ def _draw(axis: Any, figure: Any, counts: pd.DataFrame) -> None:
     axis.grid(which="minor", color="white", linewidth=1.0 if len(counts) <= _SHARES else 0.4)
     axis.tick_params(which="minor", length=0)
     _write(axis, values, shares)
-    axis.set_title(_title(values), loc="left", size=11, weight="bold")
+
+
+def _root() -> Any:
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+    return mpl.colors.PowerNorm(0.5, vmin=0, vmax=1)
 
 
 def _short(name: str) -> str:
@@ -183,10 +195,11 @@ def _write(axis: Any, values: np.ndarray, shares: np.ndarray) -> None:
     size = float(np.interp(number, [6, 26], [9, 6.5]))
     for row, column in np.argwhere(values > 0):
         share = shares[row, column]
-        text = f"{100 * share:.0f} %" if number <= _FULL else f"{100 * share:.0f}"
+        text = "<1" if share < 0.005 else f"{100 * share:.0f}"
+        text += " %" if number <= _FULL else ""
         if number <= _FULL:
             text += f"\n{values[row, column]:,.0f}"
-        colour = "white" if share > 0.55 else INK if row == column or share >= 0.05 else FAINT
+        colour = "white" if share > 0.4 else INK if row == column or share >= 0.05 else FAINT
         axis.text(column, row, text, ha="center", va="center", size=size, color=colour)
 
 
@@ -195,4 +208,4 @@ def _title(values: np.ndarray) -> str:
     if not total:
         return "no parcel to compare"
     right = np.trace(values) / total
-    return f"{total:,.0f} parcels  ·  {len(values)} classes  ·  {right:.1%} as declared"
+    return f"{total:,.0f} parcel{'s' * (total != 1)}  ·  {len(values)} class{'es' * (len(values) != 1)}  ·  {right:.1%} as declared"

@@ -17,7 +17,7 @@ from rasterio.transform import from_bounds
 
 from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._scenes import SceneReport, Scenes, scenes_of
+from cbmcube.plotting._scenes import SceneReport, Scenes, counted, scenes_of
 from cbmcube.plotting._style import FAINT, INK, VERMILLION, house_style
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class _Fields:
                 rings = shapely.get_exterior_ring(shapely.get_parts(self.outlines[chosen]))
                 _lines(axis, rings, colour, width=0.8, order=order)
             # A parcel may be smaller than a dot of the screen: its centre stays visible.
-            size = 1.5 if len(self.seen) <= _OUTLINES else 0.5
+            size = 2.5 if len(self.seen) <= _OUTLINES else 0.5
             axis.plot(
                 *self.points[chosen].T, ls="", marker=".", ms=size, mew=0.3, color=colour,
                 zorder=order, rasterized=True, label=label,
@@ -171,7 +171,7 @@ class _Fields:
     def title(self) -> str:
         """How many there are, and how many were never seen."""
         unseen = int((~self.seen).sum())
-        text = f"{len(self.seen):,} parcels"
+        text = f"{len(self.seen):,} parcel{'s' * (len(self.seen) != 1)}"
         return f"{text}, {unseen:,} never seen (red)" if unseen else text
 
 
@@ -231,7 +231,7 @@ def _draw_counts(axis: Any, figure: Any, shapes: Any, box: Any, count: Count) ->
     if norm:
         bar.set_ticks(np.arange(1, most + 1))
     distinct = np.unique(shapely.to_wkb(shapes))
-    if len(distinct) <= 400:  # more lines than that hide what is counted
+    if len(distinct) <= 100:  # more lines than that hide what is counted
         parts = shapely.get_parts(shapely.from_wkb(distinct))
         polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
         _lines(axis, shapely.get_exterior_ring(polygons), FAINT, width=0.5, order=2)
@@ -272,9 +272,7 @@ def _finish(axis: Any, box: Any, title: str) -> None:
 
 
 def _title(scenes: Scenes, fields: _Fields | None) -> str:
-    parts = [
-        f"{len(scenes.items):,} items in {scenes.items['acquisition'].nunique():,} acquisitions"
-    ]
+    parts = [counted(scenes.items)]
     without = sum(one is None for one in scenes.geometry)
     if without:
         parts.append(f"{without:,} without a footprint")

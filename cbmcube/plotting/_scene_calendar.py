@@ -13,7 +13,7 @@ import pystac
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._scenes import NO_TILE, SceneReport, Scenes, scenes_of
+from cbmcube.plotting._scenes import NO_TILE, SceneReport, Scenes, counted, scenes_of
 from cbmcube.plotting._style import (
     BLUE,
     FAINT,
@@ -129,10 +129,12 @@ def _draw(axis: Any, scenes: Scenes, by: Rows, names: list[str]) -> None:
     ]
     if handles:
         tidy(axis)
+        _widen(axis)
     axis.grid(visible=False, axis="y")
     axis.set_yticks(place.to_numpy(), names, size=8 if len(names) <= 30 else 7)
     axis.set_ylim(max(len(names), 1) - 0.4, -0.8)
-    for track in np.flatnonzero([a[:5] != b[:5] for a, b in pairwise(names)]):
+    tracks = [name.split("  ")[0] for name in names] if by == "tile" else []
+    for track in np.flatnonzero([a != b for a, b in pairwise(tracks)]):
         axis.axhline(track + 0.5, color=GRID, linewidth=0.8, zorder=0)
     axis.set_title(_title(scenes), loc="left", size=11, weight="bold", pad=22)
     axis.set_xlabel(_left_out(scenes), loc="left", size=8)
@@ -144,6 +146,13 @@ def _draw(axis: Any, scenes: Scenes, by: Rows, names: list[str]) -> None:
     else:  # dates without any would be drawn as those of 1970
         axis.xaxis.set_major_locator(_no_ticks())
         axis.text(0.5, 0.5, "no scene was found", transform=axis.transAxes, ha="center", color=INK)
+
+
+def _widen(axis: Any) -> None:
+    """Show two weeks at least: a single date would be drawn over years."""
+    low, high = axis.dataLim.intervalx
+    if high - low < 14:
+        axis.set_xlim((low + high) / 2 - 7, (low + high) / 2 + 7)
 
 
 def _no_ticks() -> Any:
@@ -226,9 +235,11 @@ def _mark(marker: str, colour: str, label: str, *, hollow: bool = False) -> Any:
 
 def _title(scenes: Scenes) -> str:
     items = scenes.items
-    parts = [f"{len(items):,} items in {items['acquisition'].nunique():,} acquisitions"]
-    if len(items):
-        parts.append(f"{items['time'].min():%Y-%m-%d} to {items['time'].max():%Y-%m-%d}")
+    if items.empty:
+        return "0 items"
+    first, last = items["time"].min(), items["time"].max()
+    days = f"{first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last.date() > first.date() else "")
+    parts = [counted(items), days]
     if len(scenes.gaps):
         parts.append(f"{len(scenes.gaps):,} expected and not found")
     return "  ·  ".join(parts)

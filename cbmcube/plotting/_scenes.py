@@ -81,6 +81,12 @@ def scenes_of(items: pystac.ItemCollection | Iterable[pystac.Item] | SceneReport
     return Scenes(table, gaps, _dropped(told, table), geometry)
 
 
+def counted(items: pd.DataFrame) -> str:
+    """Tell how many items and acquisitions there are."""
+    numbers = {"item": len(items), "acquisition": items["acquisition"].nunique()}
+    return " in ".join(f"{n:,} {noun}{'s' * (n != 1)}" for noun, n in numbers.items())
+
+
 def _report(items: Any) -> SceneReport:
     if hasattr(items, "acquisitions") and hasattr(items, "to_frame"):
         return items
