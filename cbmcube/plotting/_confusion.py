@@ -208,4 +208,6 @@ def _title(values: np.ndarray) -> str:
     if not total:
         return "no parcel to compare"
     right = np.trace(values) / total
-    return f"{total:,.0f} parcel{'s' * (total != 1)}  ·  {len(values)} class{'es' * (len(values) != 1)}  ·  {right:.1%} as declared"
+    parcels = f"{total:,.0f} parcel{'' if total == 1 else 's'}"
+    classes = f"{len(values)} class{'' if len(values) == 1 else 'es'}"
+    return f"{parcels}  ·  {classes}  ·  {right:.1%} as declared"

@@ -139,6 +139,7 @@ def _layer(parcels: gpd.GeoDataFrame, colours: Colouring) -> Any:
         "get_fill_color": colours.rgba,
         "auto_highlight": True,
         "pickable": True,
+        "auto_downcast": False,  # there is nothing to make smaller
     }
     if len(parcels) > _OUTLINED:
         return SolidPolygonLayer.from_geopandas(table, **common)
