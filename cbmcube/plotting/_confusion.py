@@ -10,7 +10,7 @@ import pandas as pd
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._style import FAINT, INK, house_style
+from cbmcube.plotting._style import INK, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -149,6 +149,9 @@ def _merged(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(axis: Any, figure: Any, counts: pd.DataFrame) -> None:
+    if counts.empty:
+        axis.set_axis_off()
+        return
     values = counts.to_numpy(float)
     declared, predicted = values.sum(axis=1), values.sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -199,7 +202,7 @@ def _write(axis: Any, values: np.ndarray, shares: np.ndarray) -> None:
         text += " %" if number <= _FULL else ""
         if number <= _FULL:
             text += f"\n{values[row, column]:,.0f}"
-        colour = "white" if share > 0.4 else INK if row == column or share >= 0.05 else FAINT
+        colour = "white" if share > 0.4 else INK
         axis.text(column, row, text, ha="center", va="center", size=size, color=colour)
 
 

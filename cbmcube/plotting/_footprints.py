@@ -161,7 +161,7 @@ class _Fields:
                 rings = shapely.get_exterior_ring(shapely.get_parts(self.outlines[chosen]))
                 _lines(axis, rings, colour, width=0.8, order=order)
             # A parcel may be smaller than a dot of the screen: its centre stays visible.
-            size = 2.5 if len(self.seen) <= _OUTLINES else 0.5
+            size = 4 if len(self.seen) <= 100 else 2.5 if len(self.seen) <= _OUTLINES else 0.5
             axis.plot(
                 *self.points[chosen].T, ls="", marker=".", ms=size, mew=0.3, color=colour,
                 zorder=order, rasterized=True, label=label,
@@ -231,7 +231,7 @@ def _draw_counts(axis: Any, figure: Any, shapes: Any, box: Any, count: Count) ->
     if norm:
         bar.set_ticks(np.arange(1, most + 1))
     distinct = np.unique(shapely.to_wkb(shapes))
-    if len(distinct) <= 100:  # more lines than that hide what is counted
+    if len(distinct) <= 40:  # more lines than that hide what is counted
         parts = shapely.get_parts(shapely.from_wkb(distinct))
         polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
         _lines(axis, shapely.get_exterior_ring(polygons), FAINT, width=0.5, order=2)

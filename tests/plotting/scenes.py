@@ -21,8 +21,7 @@ def scene(day, *, orbit=22, tile="33UWP", platform="sentinel-2a", place=(14, 47)
     }
     if tile:
         facts["grid:code"] = f"MGRS-{tile}"
-    x, y = place
-    shape = mapping(box(x, y, x + 1.5, y + 1)) if place else None
+    shape = mapping(box(*place, place[0] + 1.5, place[1] + 1)) if place else None
     return pystac.Item(
         name or f"S2_{orbit}_{platform[-1]}_{day:03d}_{tile}",
         shape,

@@ -63,7 +63,9 @@ def test_counts_are_those_of_brute_force():
 def test_parcels_that_no_scene_shows_are_red_and_counted():
     parcels = fields((14.5, 47.5), (14.6, 47.5), (17, 47.5), crs=32633)
     axis = footprints([scene(0)], parcels=parcels).axes[0]
-    np.testing.assert_allclose(points(axis, "parcels"), [[14.505, 47.505], [14.605, 47.505]], atol=1e-4)
+    np.testing.assert_allclose(
+        points(axis, "parcels"), [[14.505, 47.505], [14.605, 47.505]], atol=1e-4
+    )
     np.testing.assert_allclose(points(axis, "parcels never seen"), [[17.005, 47.505]], atol=1e-4)
     assert axis.get_title(loc="left").endswith("3 parcels, 1 never seen (red)")
     west, east = axis.get_xlim()
@@ -77,7 +79,9 @@ def test_many_parcels_are_points():
     parcels = fields(*rng.uniform([14, 47], [15, 47.9], (3001, 2)))
     axis = footprints([scene(0)], parcels=parcels).axes[0]
     assert len(points(axis, "parcels")) == 3001
-    assert sum(len(c.get_segments()) for c in axis.collections if isinstance(c, LineCollection)) == 1
+    assert (
+        sum(len(c.get_segments()) for c in axis.collections if isinstance(c, LineCollection)) == 1
+    )
 
 
 def test_a_kilometre_is_as_long_in_both_directions():

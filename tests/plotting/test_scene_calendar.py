@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -96,7 +98,7 @@ def test_labels_of_rows_do_not_overlap(tiles):
     figure.draw_without_rendering()
     (axis,) = figure.axes
     boxes = [text.get_window_extent() for text in axis.get_yticklabels()]
-    for upper, lower in zip(boxes, boxes[1:], strict=False):
+    for upper, lower in pairwise(boxes):
         assert not upper.overlaps(lower)
     width, height = figure.get_size_inches() * figure.dpi
     for box in (*boxes, axis.get_legend().get_window_extent(), axis.title.get_window_extent()):

@@ -69,12 +69,13 @@ def test_other_things_are_refused(given):
 
 
 @pytest.mark.realdata
-def test_real_items_of_two_providers(realdata):
-    for name, products in (
-        ("earth-search.aws.element84.com_v1__sentinel-2-l2a.json", 1),
-        ("planetarycomputer.microsoft.com__sentinel-1-rtc.json", 1),
-    ):
-        catalog = cbm.open_catalog(realdata / "stac-items" / name)
-        scenes = scenes_of(list(catalog.items.values()) if hasattr(catalog, "items") else [])
-        assert products
-        assert set(scenes.items) >= {"track", "tile"}
+def test_real_items_of_one_tile(realdata):
+    path = realdata / "stac-items" / "planetarycomputer__100-sentinel-2-items.parquet"
+    items = cbm.search(cbm.open_catalog(path), cbm.CARD_2A)
+    scenes = scenes_of(items)
+    assert scenes.items["track"].value_counts().to_dict() == {"R141 ↓": 51, "R098 ↓": 49}
+    assert set(scenes.items["tile"]) == {"13TDE"}
+    by_id = {item.id: item for item in items}
+    for row, shape in zip(scenes.items.itertuples(), scenes.geometry, strict=True):
+        assert shape.bounds == pytest.approx(by_id[row.id].bbox, abs=1e-3)
+        assert str(row.time)[:10].replace("-", "") in row.id
