@@ -143,7 +143,7 @@ def _by_class(values: pd.Series[Any], title: str) -> Colouring:
     """Give the most frequent classes a colour each, and all others grey."""
     text = values.astype("string")
     names = [*text.value_counts().index[: len(_CLASSES)]]
-    codes = pd.Categorical(text, categories=names).codes
+    codes = pd.Index(names, dtype="string").get_indexer(text)
     table = [[*bytes.fromhex(colour[1:]), _ALPHA] for colour in _CLASSES[: len(names)]]
     rgba = np.array([*table, _MISSING], dtype="uint8")[codes]  # code -1 is the last row
     entries = [*zip(_CLASSES, map(str, names), strict=False)]

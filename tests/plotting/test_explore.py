@@ -56,7 +56,7 @@ def test_a_click_shows_the_profile_of_the_parcel(parcels, stats):
     _, _, layer, note, picture = parts(explore(parcels, stats))
     assert picture.layout.display == "none"
     layer.selected_index = 3
-    first = picture.value
+    first = bytes(picture.value)
     assert first.startswith(b"\x89PNG")
     assert picture.layout.display != "none"
     assert "Parcel P3" in note.value
