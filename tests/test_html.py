@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from html.parser import HTMLParser
 
@@ -15,7 +16,7 @@ from shapely import box
 import cbmcube as cbm
 from cbmcube._html import html_bar, html_fold, html_frame, html_panel, html_table, html_text
 from cbmcube.catalog._facts import REPORT_KEY, Dropped, Facts
-from cbmcube.observations.season._progress import Progress, _Notebook
+from cbmcube.observations.season._progress import Progress, _Line, _Notebook
 from cbmcube.observations.season._report import RunReport, SeasonStatus
 from cbmcube.observations.season._work import Outcome
 from cbmcube.parcels import parcels_report, prepare_parcels
@@ -184,3 +185,13 @@ def test_progress_in_a_notebook_is_one_bar_that_moves(monkeypatch):
         attrs["value"] for page in shown for tag, attrs in parse(page)[1] if tag == "progress"
     ]
     assert values == ["0.2500", "0.5000"]
+
+
+def test_progress_in_a_terminal_stays_on_one_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    out = io.StringIO()
+    _Line(out)(Progress(units=4, done=1, pixels=1, all_pixels=4, seconds=1.0))
+    assert out.getvalue().startswith("\r 25% | 1 of 4 units")
+    assert len(out.getvalue()) == 40
+    _Line(out)(Progress(units=4, done=4, pixels=4, all_pixels=4, seconds=1.0))
+    assert out.getvalue().endswith("\n")

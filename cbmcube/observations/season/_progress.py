@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -134,7 +135,8 @@ class _Line:
         self._out, self._width = out, 0
 
     def __call__(self, state: Progress) -> None:
-        text = str(state)
+        # What reaches the edge of the terminal would wrap, and no longer be written over.
+        text = str(state)[: shutil.get_terminal_size().columns - 1]
         self._width = max(self._width, len(text))
         end = "\n" if state.left == 0 else ""
         print(f"\r{text:<{self._width}}", end=end, file=self._out, flush=True)

@@ -97,7 +97,10 @@ class RunReport:
             + (", stopped early" if self.stopped else ""),
             "records": f"{self.records:,} ({rate:,.0f} a second)",
             "time": duration(self.seconds),
-            **{name: f"{n:,} units" for name, n in _unusual(self.outcomes).items()},
+            **{
+                name: f"{n:,} unit{'' if n == 1 else 's'}"
+                for name, n in _unusual(self.outcomes).items()
+            },
             "snapshot": _published(self.snapshot),
         }
         problems = self.problems
