@@ -166,7 +166,7 @@ def _on_click(
             note.value = ""
             return
         parcel = parcels.index[index]
-        columns = parcels.drop(columns=parcels.geometry.name).iloc[index]
+        columns = parcels.iloc[index].drop(parcels.geometry.name)
         note.value = html_panel(f"Parcel {parcel}", html_facts(columns.head(12).items()))
         if stats is None:
             return
