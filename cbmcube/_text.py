@@ -1,6 +1,11 @@
-"""Sizes as people read them."""
+"""Sizes and addresses as people read them."""
 
 from __future__ import annotations
+
+import re
+
+_QUERY = re.compile(r"(?<=[^\s?'\"`])\?[^\s'\"`}]*")
+_USER = re.compile(r"(?<=://)[^\s/'\"`]*@")
 
 
 def byte_size(count: float) -> str:
@@ -19,3 +24,16 @@ def byte_size(count: float) -> str:
             return f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:,.4g} TB"
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the queries and users of the addresses in it.
+
+    Signatures and tokens travel there.
+
+    Examples
+    --------
+    >>> without_secrets("cannot open '/vsicurl/https://me:word@host.org/a.tif?sig=abc'")
+    "cannot open '/vsicurl/https://host.org/a.tif'"
+    """
+    return _USER.sub("", _QUERY.sub("", text))

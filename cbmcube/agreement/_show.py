@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from cbmcube._html import html_facts, html_frame, html_panel
 
 if TYPE_CHECKING:
     from cbmcube.agreement._result import Agreement, BandAgreement
@@ -22,14 +23,8 @@ def as_text(result: Agreement) -> str:
 
 def as_html(result: Agreement) -> str:
     """Return the comparison as two small tables for notebooks."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(label)}</th>"
-        f"<td style='text-align:left'>{escape(text)}</td></tr>"
-        for label, text in _facts(result)
-    )
-    caption = f"Agreement of the {escape(result.statistic)}: second minus first"
-    table = _bands(result).to_html(index=False, border=0)
-    return f"<div><table><caption>{caption}</caption>{rows}</table>{table}</div>"
+    title = f"Agreement of the {result.statistic}: second minus first"
+    return html_panel(title, html_facts(_facts(result)), html_frame(_bands(result), rows=100))
 
 
 def _facts(result: Agreement) -> Iterator[tuple[str, str]]:

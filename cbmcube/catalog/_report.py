@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 import pystac
 
+from cbmcube._html import html_facts, html_fold, html_frame, html_panel
 from cbmcube.catalog._acquisitions import Acquisition, group_acquisitions
 from cbmcube.catalog._facts import REPORT_KEY, UNFILLED, Dropped, Facts
 from cbmcube.catalog._fingerprint import fingerprint
@@ -26,6 +26,8 @@ _ITEM_COLUMNS = [
 
 SHOWN = 10
 """Lines of each list that the text form shows."""
+
+_FOLDED = 500  # rows that open with a click
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,7 +101,7 @@ class SearchReport:
         frame["time"] = pd.to_datetime(frame["time"], utc=True)
         return frame.sort_values("time", kind="stable", ignore_index=True)
 
-    def _rows(self) -> list[tuple[str, str]]:
+    def _rows(self, shown: int = SHOWN) -> list[tuple[str, str]]:
         facts = self.facts
         rows = [("asked", facts.asked), ("found", _plural(self.found, "item"))]
         if facts.repeated:
@@ -108,13 +110,13 @@ class SearchReport:
             rows.append(("assets", f"{facts.assets_removed} removed that may not be read"))
         reasons = Counter(one.reason for one in self.dropped)
         rows.append(("left out", ", ".join(f"{n} {r}" for r, n in reasons.items()) or "none"))
-        rows += [("", _dropped_line(one)) for one in self.dropped[:SHOWN]]
-        rows += _more(len(self.dropped))
+        rows += [("", _dropped_line(one)) for one in self.dropped[:shown]]
+        rows += _more(len(self.dropped), shown)
         rows.append(("kept", self._kept()))
         rows += [("", f"{n} whose record did not say {what}") for what, n in self.unfilled.items()]
         rows.append(("orbits", _counts(self.orbits)))
         rows.append(("tiles", _counts(self.tiles)))
-        return rows + self._gap_rows()
+        return rows + self._gap_rows(shown)
 
     def _kept(self) -> str:
         times = [one.time for one in self.acquisitions]
@@ -123,7 +125,7 @@ class SearchReport:
             return text
         return f"{text}, {min(times):%Y-%m-%d} to {max(times):%Y-%m-%d}"
 
-    def _gap_rows(self) -> list[tuple[str, str]]:
+    def _gap_rows(self, shown: int) -> list[tuple[str, str]]:
         if self.facts.capped:
             return [("not found", "not judged: the search ended at max_items")]
         if not self.gaps:
@@ -134,21 +136,25 @@ class SearchReport:
             text += "; the filter may have left them out"
         lines = [
             ("", f"{g.time:%Y-%m-%d %H:%M} {_track(g.platform, g.relative_orbit, g.orbit_state)}")
-            for g in self.gaps[:SHOWN]
+            for g in self.gaps[:shown]
         ]
-        return [("not found", text), *lines, *_more(len(self.gaps))]
+        return [("not found", text), *lines, *_more(len(self.gaps), shown)]
 
     def __repr__(self) -> str:
         lines = [f"  {label:<10}{text}" for label, text in self._rows()]
         return "\n".join([f"<SearchReport: {_plural(self.kept, 'item')} kept>", *lines])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for label, text in self._rows()
-        )
-        return f"<table><caption>Search report</caption>{rows}</table>"
+        lists = [
+            ("acquisitions", self._acquisition_frame()),
+            ("left out", self.to_frame("dropped")),
+        ]
+        folds = [
+            html_fold(f"{name}: {len(table):,}", html_frame(table, rows=_FOLDED))
+            for name, table in lists
+            if len(table)
+        ]
+        return html_panel("Search report", html_facts(self._rows(shown=3)), *folds)
 
 
 def report(items: pystac.ItemCollection) -> SearchReport:
@@ -214,8 +220,8 @@ def _dropped_line(one: Dropped) -> str:
     return f"{one.id}: {one.reason}" + (f"; {one.kept} stays" if one.kept else "")
 
 
-def _more(total: int) -> list[tuple[str, str]]:
-    return [("", f"… and {total - SHOWN} more")] if total > SHOWN else []
+def _more(total: int, shown: int) -> list[tuple[str, str]]:
+    return [("", f"… and {total - shown} more")] if total > shown else []
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:

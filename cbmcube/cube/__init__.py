@@ -4,7 +4,7 @@ from cbmcube.cube._checksum import require_verify
 from cbmcube.cube._classify import Classification, classify
 from cbmcube.cube._explain import explain
 from cbmcube.cube._explanation import Explanation, GridExplanation
-from cbmcube.cube._failure import failure_kind, without_secrets
+from cbmcube.cube._failure import failure_kind
 from cbmcube.cube._load import load, load_native
 from cbmcube.cube._mask import mask
 from cbmcube.cube._nest import covering_blocks
@@ -35,5 +35,4 @@ __all__ = [
     "require_verify",
     "source_bounds",
     "source_extent",
-    "without_secrets",
 ]

@@ -19,8 +19,8 @@ import rasterio._env
 import rasterio.errors
 from rasterio.session import DummySession
 
+from cbmcube._text import without_secrets
 from cbmcube.cluster import forget_reads
-from cbmcube.cube._failure import without_secrets
 from cbmcube.cube._multihash import Digest, parse_checksum
 from cbmcube.cube._order import Verify
 from cbmcube.cube._safety import gdal_path, is_remote

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cbmcube._html import html_panel, html_table
 from cbmcube._text import byte_size
 
 
@@ -113,14 +113,8 @@ class Explanation:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        tables = []
-        for grid in self.grids:
-            cells = "".join(
-                f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
-                for label, text in grid.rows()
-            )
-            tables.append(f"<table><caption>{html.escape(grid.name)}</caption>{cells}</table>")
-        return f"<p>{html.escape(repr(self).splitlines()[0])}</p>{''.join(tables)}"
+        tables = [html_table(grid.name, grid.rows()) for grid in self.grids]
+        return html_panel(repr(self).splitlines()[0].strip("<>"), *tables)
 
 
 def _size(pixel: tuple[float, float]) -> str:

@@ -6,11 +6,10 @@ import logging
 import re
 from typing import Literal
 
+from cbmcube._text import without_secrets
 from cbmcube.cube._order import ReadOrder
 from cbmcube.exceptions import Error, ReadError
 
-_QUERY = re.compile(r"(?<=[^\s?'\"`])\?[^\s'\"`}]*")
-_USER = re.compile(r"(?<=://)[^\s/'\"`]*@")
 _REFUSED = re.compile(
     r"response code: 40[13]|access ?denied|access key|signature|AWS_SECRET_ACCESS_KEY|credential",
     flags=re.IGNORECASE,
@@ -85,19 +84,6 @@ def failure_kind(error: BaseException) -> Literal["busy", "refused", "lasting"]:
     if _REFUSED.search(text):
         return "refused"
     return "busy" if _BUSY.search(text) else "lasting"
-
-
-def without_secrets(text: str) -> str:
-    """Return a text without the queries and users of the addresses in it.
-
-    Signatures and tokens travel there.
-
-    Examples
-    --------
-    >>> without_secrets("cannot open '/vsicurl/https://me:word@host.org/a.tif?sig=abc'")
-    "cannot open '/vsicurl/https://host.org/a.tif'"
-    """
-    return _USER.sub("", _QUERY.sub("", text))
 
 
 class SecretFilter(logging.Filter):

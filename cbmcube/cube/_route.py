@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 
+from cbmcube._text import without_secrets
 from cbmcube.catalog import is_inside, leads_inside
 from cbmcube.cluster import request_headers
-from cbmcube.cube._failure import without_secrets
 from cbmcube.exceptions import AccessError
 
 MAX_HOPS = 5

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cbmcube._html import html_facts, html_frame, html_panel
 from cbmcube._version import __version__
 from cbmcube.learning._estimators import CropRule, describe_estimator
 from cbmcube.learning._material import Material
@@ -94,8 +95,8 @@ class CropValidation:
         return "\n".join(["<CropValidation", *lines]) + ">"
 
     def _repr_html_(self) -> str:
-        facts = pd.Series(self._facts()).to_frame().to_html(header=False)
-        return f"<p><b>CropValidation</b></p>{facts}{self.scores.round(3).to_html()}"
+        scores = html_frame(self.scores.rename_axis("class").reset_index(), rows=100)
+        return html_panel("CropValidation", html_facts(self._facts()), scores)
 
 
 def evaluate(

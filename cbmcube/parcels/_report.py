@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from cbmcube._html import html_table
 from cbmcube.exceptions import ParcelsError
 
 ATTRIBUTE = "cbmcube:parcels"
@@ -64,12 +64,7 @@ class ParcelsReport:
         return "\n".join([f"<ParcelsReport: {self.parcels:,} parcels>", *lines])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for label, text in self._rows()
-        )
-        return f"<table><caption>{self.parcels:,} parcels</caption>{rows}</table>"
+        return html_table(f"{self.parcels:,} parcels", self._rows())
 
 
 def parcels_report(parcels: gpd.GeoDataFrame) -> ParcelsReport:

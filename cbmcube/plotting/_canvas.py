@@ -1,21 +1,24 @@
-"""Figures to draw on, which a notebook shows once, and the extra that they need."""
+"""What a figure is drawn on: the caller's axes, or a figure that a notebook shows once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cbmcube.exceptions import OptionError
+
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def require_matplotlib(what: str) -> None:
-    """Raise an ImportError that names the extra if matplotlib is not installed."""
+    """Raise an ImportError that says how to install matplotlib, if it is not there."""
     try:
         import matplotlib as mpl  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
         raise ImportError(
-            f"{what} are drawn with matplotlib: pip install 'cbmcube[plot]'"
+            f"matplotlib is needed for {what}: pip install 'cbmcube[plot]'"
         ) from error
 
 
@@ -28,10 +31,37 @@ def new_figure(width: float, height: float, *, layout: str | None = None) -> Fig
     return figure
 
 
-def sheet(axis: Axes | None, *, width: float, height: float) -> tuple[Figure, Any]:
-    """Return the figure and axes to draw on: those of the user, or new ones."""
-    if axis is not None:
-        figure: Any = axis.get_figure(root=True)
-        return figure, axis
-    figure = new_figure(width, height, layout="constrained")
-    return figure, figure.subplots()
+def canvas(
+    axes: Any, *, size: tuple[float, float], columns: int = 1, widths: Any = None
+) -> tuple[Any, list[Any]]:
+    """Return figure and axes: those that were given, or new ones side by side.
+
+    Parameters
+    ----------
+    axes
+        The caller's axes, or ``None``.
+    size
+        Width and height of a new figure in inches.
+    columns
+        Number of axes that are needed.
+    widths
+        Their widths, relative to each other.
+
+    Raises
+    ------
+    OptionError
+        If another number of axes was given.
+    """
+    if axes is not None:
+        given = [*np.ravel(np.asarray(axes, dtype=object))]
+        if len(given) != columns:
+            raise OptionError(
+                "this figure has another number of axes",
+                given=len(given),
+                allowed=columns,
+                hint=f"make them with plt.subplots(1, {columns})",
+            )
+        return given[0].get_figure(root=True), given
+    figure = new_figure(*size, layout="constrained")
+    made = figure.subplots(1, columns, squeeze=False, width_ratios=widths)
+    return figure, [*made.flat]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cbmcube.exceptions import MissingCRSError, OptionError
-from cbmcube.plotting._canvas import require_matplotlib, sheet
+from cbmcube.plotting._canvas import canvas, require_matplotlib
 from cbmcube.plotting._map import frame, in_metres, map_height
 from cbmcube.plotting._shapes import add_shapes, group_paths
 from cbmcube.plotting._style import (
@@ -105,7 +105,7 @@ def choropleth(
     values = table[column]
     text = label if label is not None else _labelled(column)
     with house_style():
-        figure, drawn = sheet(axis, width=10.0, height=map_height(table.geometry))
+        figure, [drawn] = canvas(axis, size=(10.0, map_height(table.geometry)))
         shapes = np.asarray(table.geometry.array, dtype=object)
         if _is_number(values):
             handles = _numbers(drawn, shapes, values, (text, cmap, limits))

@@ -9,7 +9,7 @@ import xarray as xr
 from dask.base import compute
 
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.plotting._canvas import require_matplotlib, sheet
+from cbmcube.plotting._canvas import canvas, require_matplotlib
 from cbmcube.plotting._style import BLUE, FAINT, GRID, VERMILLION, house_style
 from cbmcube.plotting._table import Dates, pick_days, read_values
 from cbmcube.series import select_bands, select_statistics
@@ -81,7 +81,7 @@ def scatter_red_nir(
     x, y = _pairs(cube, red, nir, dates)
     line = _soil_line(x, y) if soil_line is True else soil_line or None
     with house_style():
-        figure, drawn = sheet(axis, width=7.0, height=6.0)
+        figure, [drawn] = canvas(axis, size=(7.0, 6.0))
         top = 1.05 * max([*x, *y], default=0.5) if len(x) < 2 else _top(x, y)
         _rays(drawn, top)
         _points(drawn, x, y, top)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
+import pandas as pd
 
+from cbmcube._html import html_frame
 from cbmcube.products._flood import GFM
 from cbmcube.products._model import Product
 from cbmcube.products._optical import CARD_2A
@@ -31,12 +32,8 @@ class Products(tuple[Product, ...]):
         return "\n".join(text)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in _HEADS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(product)) + "</tr>"
-            for product in self
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = pd.DataFrame([_cells(product) for product in self], columns=[*_HEADS])
+        return html_frame(rows, rows=len(rows))
 
 
 def list_products() -> Products:

@@ -12,12 +12,12 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from cbmcube._html import html_table
 from cbmcube._text import byte_size
 from cbmcube.observations.reading._facts import utc
 from cbmcube.observations.reading._selection import Selection, in_period, named
 from cbmcube.observations.reading._source import Source
 from cbmcube.observations.reading._units import FAILURES
-from cbmcube.observations.store import html_table
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ACQUISITION = {

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from distributed import Client
 
+from cbmcube._html import html_table
 from cbmcube._text import byte_size
 from cbmcube.exceptions import OptionError
 from cbmcube.observations.season._blobs import windows_from_json
 from cbmcube.observations.season._groups import block_side, pixel_bytes
 from cbmcube.observations.season._progress import duration
 from cbmcube.observations.season._work import compute_unit
-from cbmcube.observations.store import html_table
 
 if TYPE_CHECKING:
     from cbmcube.observations.season._plan import Plan
@@ -73,6 +73,20 @@ class Estimate:
         if self.cost is not None:
             lines.append(f"  cost:   {self.cost:,.2f}")
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "units": f"{self.units:,}",
+            "records": f"{self.records:,}",
+            "read": f"{byte_size(self.decoded_bytes)} decoded",
+            "write": byte_size(self.stored_bytes),
+            "memory": f"{byte_size(self.worker_bytes)} for each thread",
+        }
+        if self.seconds is not None:
+            facts["time"] = f"{duration(self.seconds)} with {self.threads} threads"
+        if self.cost is not None:
+            facts["cost"] = f"{self.cost:,.2f}"
+        return html_table("Estimate of what is left", facts)
 
 
 def expect(
@@ -178,7 +192,8 @@ def _unit_text(facts: dict[str, Any]) -> str:
 def describe_html(facts: dict[str, Any]) -> str:
     """Return a plan as a table."""
     rows = {
-        "parcels": f"{facts['parcels']:,} ({facts['outside']:,} outside)",
+        "parcels": f"{facts['parcels']:,}"
+        + (f", {facts['outside']:,} of them outside" if facts["outside"] else ""),
         "scenes": f"{facts['items']:,} items in {facts['acquisitions']:,} acquisitions",
         "grids": ", ".join(facts["grids"]),
         "units": _unit_text(facts),
@@ -187,5 +202,6 @@ def describe_html(facts: dict[str, Any]) -> str:
         "write": f"about {byte_size(facts['stored_bytes'])}",
         "memory": f"{byte_size(facts['worker_bytes'])} for each thread of a worker",
         "store": facts["store"],
+        "next": ".expect(client) for time and cost, .run(client)",
     }
     return html_table(f"Plan of {facts['product']}", rows)

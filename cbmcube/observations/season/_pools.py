@@ -14,7 +14,7 @@ from typing import Protocol
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
-from cbmcube.cube import without_secrets
+from cbmcube._text import without_secrets
 from cbmcube.exceptions import ClusterError, StoreError, StoreUnavailableError
 from cbmcube.observations.season._recipe import Recipe
 from cbmcube.observations.season._work import Outcome, Unit, run_unit

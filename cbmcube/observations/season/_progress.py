@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
+from cbmcube._html import html_bar
 from cbmcube.observations.season._work import Outcome
 
 
@@ -36,6 +38,11 @@ class Progress:
         return self.units - self.done - self.failed
 
     @property
+    def share(self) -> float:
+        """Pixels decoded over all of the run, 0 to 1."""
+        return self.pixels / self.all_pixels if self.all_pixels else 1.0
+
+    @property
     def rate(self) -> float:
         """Records per second."""
         return self.records / self.seconds if self.seconds else 0.0
@@ -53,9 +60,8 @@ class Progress:
         return facts | {"left": self.left, "rate": self.rate, "seconds_left": self.seconds_left}
 
     def __str__(self) -> str:
-        share = self.pixels / self.all_pixels if self.all_pixels else 1.0
         parts = [
-            f"{share:4.0%}",
+            f"{self.share:4.0%}",
             f"{self.done:,} of {self.units:,} units",
             f"{self.records:,} records",
             f"{self.rate:,.0f}/s",
@@ -129,7 +135,8 @@ class _Line:
         self._out, self._width = out, 0
 
     def __call__(self, state: Progress) -> None:
-        text = str(state)
+        # What reaches the edge of the terminal would wrap, and no longer be written over.
+        text = str(state)[: shutil.get_terminal_size().columns - 1]
         self._width = max(self._width, len(text))
         end = "\n" if state.left == 0 else ""
         print(f"\r{text:<{self._width}}", end=end, file=self._out, flush=True)
@@ -154,8 +161,7 @@ class _Notebook:
     def __call__(self, state: Progress) -> None:
         from IPython.display import HTML, display  # noqa: PLC0415  # notebooks have it
 
-        share = state.pixels / state.all_pixels if state.all_pixels else 1.0
-        bar = HTML(f"<progress value='{share:.4f}' style='width:16em'></progress> {state}")  # type: ignore[no-untyped-call]
+        bar = HTML(html_bar(state.share, str(state)))  # type: ignore[no-untyped-call]
         if self._handle is None:
             self._handle = display(bar, display_id=True)  # type: ignore[no-untyped-call]
         else:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cbmcube._html import html_bar, html_facts, html_fold, html_frame, html_panel
 from cbmcube.observations.season._journal import latest_run, read_lines
 from cbmcube.observations.season._progress import duration
 from cbmcube.observations.season._work import Outcome
-from cbmcube.observations.store import Snapshot, Store, html_table
+from cbmcube.observations.store import Snapshot, Store
 
 if TYPE_CHECKING:
     from cbmcube.observations.season._plan import Plan
@@ -90,10 +91,21 @@ class RunReport:
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        facts = {name: value for name, value in self.to_dict().items() if name != "problems"}
+        rate = self.records / self.seconds if self.seconds else 0.0
+        facts = {
+            "units": f"{self.done:,} done, {self.failed:,} failed, {self.left:,} left"
+            + (", stopped early" if self.stopped else ""),
+            "records": f"{self.records:,} ({rate:,.0f} a second)",
+            "time": duration(self.seconds),
+            **{
+                name: f"{n:,} unit{'' if n == 1 else 's'}"
+                for name, n in _unusual(self.outcomes).items()
+            },
+            "snapshot": _published(self.snapshot),
+        }
         problems = self.problems
-        more = "" if problems.empty else problems.head(20).to_html(index=False)
-        return html_table(f"Run {self.run}", facts) + more
+        more = [] if problems.empty else [html_fold(_problem_count(problems), html_frame(problems))]
+        return html_panel(f"Run {self.run}", html_facts(facts), *more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +151,16 @@ class SeasonStatus:
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        return html_table("Season", self.to_dict())
+        facts = [
+            ("plan", self.plan),
+            ("records", f"{self.records:,}"),
+            ("left", f"{self.left:,} units, {self.failed:,} of them failed in the latest run"),
+            *(("", reason) for reason in self.reasons),
+            ("snapshot", "none yet" if self.snapshot is None else f"{self.snapshot}"),
+        ]
+        share = self.done / self.units if self.units else 1.0
+        bar = html_bar(share, f"{self.done:,} of {self.units:,} units")
+        return html_panel(f"Season in {self.store}", bar, html_facts(facts))
 
 
 def season_status(plan: Plan) -> SeasonStatus:
@@ -166,6 +187,14 @@ def season_status(plan: Plan) -> SeasonStatus:
 def _last_lines(store: Store) -> list[dict[str, Any]]:
     run = latest_run(store)
     return [] if run is None else [x for x in read_lines(store, run) if x.get("status") == "failed"]
+
+
+def _published(snapshot: Snapshot | None) -> str:
+    return "none yet" if snapshot is None else f"{snapshot.number}, root {snapshot.root[:12]}"
+
+
+def _problem_count(problems: pd.DataFrame) -> str:
+    return f"{len(problems):,} {'unit is' if len(problems) == 1 else 'units are'} not whole"
 
 
 def _counts(names: list[str]) -> dict[str, int]:

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from odc.geo.geobox import GeoBox
 
+from cbmcube._text import without_secrets
 from cbmcube._version import __version__
 from cbmcube.catalog import Acquisition
-from cbmcube.cube import OnError, Verify, failure_kind, load_window, mask, without_secrets
+from cbmcube.cube import OnError, Verify, failure_kind, load_window, mask
 from cbmcube.exceptions import AccessError, Error, ReadError
 from cbmcube.indices import add_indices
 from cbmcube.observations._table import observation_table

@@ -10,7 +10,7 @@ from cbmcube.observations.store._open import create_store, open_store
 from cbmcube.observations.store._parts import ROW_GROUP, decode, decode_parcels
 from cbmcube.observations.store._repair import repair, withdraw
 from cbmcube.observations.store._rows import read_rows
-from cbmcube.observations.store._snapshots import INDEX_SCHEMA, Snapshot, html_table
+from cbmcube.observations.store._snapshots import INDEX_SCHEMA, Snapshot
 from cbmcube.observations.store._store import Store
 from cbmcube.observations.store._verify import Problem, VerifyReport, verify
 
@@ -32,7 +32,6 @@ __all__ = [
     "decode_parcels",
     "diff",
     "gc",
-    "html_table",
     "open_store",
     "read_rows",
     "repair",

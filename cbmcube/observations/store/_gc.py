@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from cbmcube._html import html_table
 from cbmcube.exceptions import OptionError, StoreCorruptError
 from cbmcube.observations.store._backend import Entry
 from cbmcube.observations.store._commits import Commit
 from cbmcube.observations.store._failpoints import failpoint
 from cbmcube.observations.store._names import BLOB_KINDS, commit_name, is_blob
 from cbmcube.observations.store._parts import decode
-from cbmcube.observations.store._snapshots import html_table
 
 if TYPE_CHECKING:
     from cbmcube.observations.store._store import Store

@@ -6,12 +6,12 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cbmcube._html import html_table
 from cbmcube.exceptions import StoreCorruptError
 from cbmcube.observations.store._commits import Commit, result_line, root_hash
 from cbmcube.observations.store._names import canonical_json, is_blob, is_file, snapshot_name
@@ -112,15 +112,6 @@ class Snapshot:
             "root": self.root,
         }
         return html_table(f"Snapshot {self.number}", facts)
-
-
-def html_table(title: str, facts: Mapping[str, object]) -> str:
-    """Return a small table of facts for notebooks."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-        for name, value in facts.items()
-    )
-    return f"<div><b>{escape(title)}</b><table>{rows}</table></div>"
 
 
 def read_snapshot(data: bytes, number: int, store: Store) -> Snapshot:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cbmcube._html import html_table
 from cbmcube.exceptions import OptionError, StoreCorruptError, StoreNotFoundError
 from cbmcube.observations.store._address import Address
 from cbmcube.observations.store._commits import Commit
@@ -22,7 +23,7 @@ from cbmcube.observations.store._objects import Objects
 from cbmcube.observations.store._parts import decode
 from cbmcube.observations.store._protocol import commit_unit
 from cbmcube.observations.store._publish import publish_commits
-from cbmcube.observations.store._snapshots import Snapshot, html_table, read_snapshot
+from cbmcube.observations.store._snapshots import Snapshot, read_snapshot
 from cbmcube.warnings import DamagedStoreWarning
 
 _counter = itertools.count()

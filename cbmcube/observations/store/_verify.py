@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cbmcube._html import html_table
 from cbmcube.exceptions import StoreCorruptError, StoreError
 from cbmcube.observations.store._commits import FAILURES, Commit
 from cbmcube.observations.store._compact import Progress
 from cbmcube.observations.store._names import STORE, canonical_json, is_blob, sha256
 from cbmcube.observations.store._parts import content_hash
 from cbmcube.observations.store._rows import read_rows
-from cbmcube.observations.store._snapshots import Snapshot, html_table, index_root
+from cbmcube.observations.store._snapshots import Snapshot, index_root
 
 if TYPE_CHECKING:
     from cbmcube.observations.store._store import Store

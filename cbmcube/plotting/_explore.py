@@ -1,0 +1,192 @@
+"""An interactive map of parcels: coloured by a statistic, with a profile for each click."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+import xarray as xr
+
+from cbmcube._html import html_facts, html_panel, html_text
+from cbmcube.exceptions import Error, MissingCRSError, OptionError
+from cbmcube.plotting._colouring import Colouring, colouring_of
+from cbmcube.plotting._profile import profile
+
+_OUTLINED = 50_000
+"""Parcels up to which borders are drawn: a second layer costs as much as the first."""
+
+
+def explore(
+    parcels: gpd.GeoDataFrame,
+    stats: xr.Dataset | Sequence[xr.Dataset] | Mapping[str, xr.Dataset] | None = None,
+    *,
+    by: str | pd.Series[Any] | None = None,
+    statistic: str = "mean",
+    time: object = None,
+    events: Any = None,
+    basemap: bool = True,
+    height: int = 480,
+) -> Any:
+    """Show parcels on an interactive map; a click on one draws its profile below.
+
+    The graphics card draws the map, so half a million parcels stay fluid. Only the one date and
+    statistic that colour the map are computed, and with each click one parcel.
+
+    Parameters
+    ----------
+    parcels
+        Parcels in any CRS, their ids as the index, as `read_parcels` gives them.
+    stats
+        Vector cubes of these parcels, as `profile` takes them. Without any, the map shows the
+        parcels alone, and a click their columns.
+    by
+        What colours the map: a band or index of the first cube, a column of `parcels`, or values
+        by parcel id, such as a marker. By default NDVI or the first band, if there are `stats`.
+    statistic
+        Statistic of the band.
+    time
+        Acquisition that colours the map, as xarray selects it, such as ``"2024-06-01"``: the
+        nearest one is taken. By default, of the last ten acquisitions, the one with most values.
+    events
+        Events that profiles show, as in `profile`.
+    basemap
+        Whether the notebook loads a map of streets and names below, from the network.
+    height
+        Height of the map in pixels.
+
+    Returns
+    -------
+    ipywidgets.VBox
+        Legend, map, and the place of the profile. ``children[1].children[0]`` is the
+        `lonboard.Map`.
+
+    Raises
+    ------
+    OptionError
+        If nothing is called `by`, or no parcel of the map is in the cube.
+    MissingCRSError
+        If the parcels have no CRS.
+    ImportError
+        If lonboard is not installed.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from cbmcube.plotting import explore
+    >>> from cbmcube.testing import vector_cube
+    >>> stats = vector_cube()
+    >>> fields = gpd.GeoDataFrame(geometry=stats.geometry.values, index=stats.parcel, crs=32633)
+    >>> view = explore(fields, stats, time="2024-06-01")  # doctest: +SKIP
+    """
+    widgets = _require()
+    shown = _drawable(parcels)
+    colours = colouring_of(shown, stats, by=by, statistic=statistic, time=time)
+    layer = _layer(shown, colours)
+    board = _map(layer, basemap=basemap)
+    note, picture = widgets.HTML(), widgets.Image(format="png")
+    picture.layout.display = "none"
+    layer.observe(_on_click(shown, stats, events, note, picture), names="selected_index")
+    legend = widgets.HTML(_legend(colours, len(shown), len(parcels)))
+    frame = widgets.Box([board], layout=widgets.Layout(height=f"{height:d}px", width="100%"))
+    return widgets.VBox([legend, frame, note, picture])
+
+
+def _require() -> Any:
+    try:
+        import ipywidgets  # noqa: PLC0415 - an extra
+        import lonboard  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise ImportError(
+            "the interactive map needs lonboard: pip install 'cbmcube[explore]'"
+        ) from error
+    return ipywidgets
+
+
+def _drawable(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the parcels that have an area, in two dimensions, in longitude and latitude."""
+    if not isinstance(parcels, gpd.GeoDataFrame):
+        raise OptionError("parcels are a GeoDataFrame", given=type(parcels).__name__)
+    if parcels.crs is None:
+        raise MissingCRSError(
+            "parcels need a CRS to be put on a map", hint="set it with parcels.set_crs(…)"
+        )
+    kinds = shapely.get_type_id(parcels.geometry.to_numpy())
+    areal = np.isin(kinds, [shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON])
+    chosen = parcels[areal & ~parcels.geometry.is_empty.to_numpy()]
+    if chosen.empty:
+        raise OptionError(
+            "there is no parcel with an area to show", given=f"{len(parcels)} parcels"
+        )
+    flat = chosen.set_geometry(shapely.force_2d(chosen.geometry.to_numpy()), crs=chosen.crs)
+    return flat.to_crs(4326)
+
+
+def _layer(parcels: gpd.GeoDataFrame, colours: Colouring) -> Any:
+    from lonboard import PolygonLayer, SolidPolygonLayer  # noqa: PLC0415 - an extra
+
+    # Ids alone travel to the browser with the shapes: other columns would double what it holds.
+    table = gpd.GeoDataFrame(
+        {"parcel": [str(name) for name in parcels.index]},
+        geometry=parcels.geometry.to_numpy(),
+        crs=4326,
+    )
+    common: dict[str, Any] = {
+        "get_fill_color": colours.rgba,
+        "auto_highlight": True,
+        "pickable": True,
+        "auto_downcast": False,  # there is nothing to make smaller
+    }
+    if len(parcels) > _OUTLINED:
+        return SolidPolygonLayer.from_geopandas(table, **common)
+    line: dict[str, Any] = {"get_line_color": [40, 40, 40, 200], "line_width_min_pixels": 0.6}
+    return PolygonLayer.from_geopandas(table, **common, **line, get_line_width=0.5)
+
+
+def _map(layer: Any, *, basemap: bool) -> Any:
+    from lonboard import Map  # noqa: PLC0415 - an extra
+
+    calm: dict[str, Any] = {"show_tooltip": False, "show_side_panel": False}
+    if not basemap:
+        calm["basemap"] = None
+    return Map(layer, **calm)
+
+
+def _on_click(
+    parcels: gpd.GeoDataFrame, stats: Any, events: Any, note: Any, picture: Any
+) -> Callable[[Mapping[str, Any]], None]:
+    def show(change: Mapping[str, Any]) -> None:
+        index = change["new"]
+        picture.layout.display = "none"
+        if index is None:
+            note.value = ""
+            return
+        parcel = parcels.index[index]
+        columns = parcels.iloc[index].drop(parcels.geometry.name)
+        note.value = html_panel(f"Parcel {parcel}", html_facts(columns.head(12).items()))
+        if stats is None:
+            return
+        try:
+            picture.value = _png(profile(stats, parcel, events=events))
+        except Error as error:  # the map goes on: another parcel may have a profile
+            note.value += f"<pre>{html_text(error)}</pre>"
+        else:
+            picture.layout.display = ""
+
+    return show
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+def _legend(colours: Colouring, shown: int, all_parcels: int) -> str:
+    left = all_parcels - shown
+    text = f"{shown:,} parcels" + (f", {left:,} without an area left out" if left else "")
+    return html_panel(f"{colours.title or 'Parcels'}  ·  {text}", colours.legend_html())
