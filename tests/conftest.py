@@ -15,12 +15,22 @@ settings.register_profile("default", max_examples=40, deadline=None)
 settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs servers where that is run apart, as the gate does."""
+    if os.environ.get("CBMCUBE_SERVICES") != "apart":
+        return
+    apart = pytest.mark.skip(reason="CBMCUBE_SERVICES=apart: servers have a run of their own")
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("services", "service_stac")):
+            item.add_marker(apart)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from cbmcube.__main__ import main
 from cbmcube.demo import make_country
 
 
+@pytest.mark.slow
 def test_demo_writes_figure_and_tables_and_reuses_its_country(tmp_path, capsys):
     """The newcomer's first command, at its smallest, with two worker processes."""
     out = tmp_path / "demo"

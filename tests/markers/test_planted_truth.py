@@ -22,6 +22,8 @@ from benchmarks.markers.score import binomial_limits, match, merge_weeks, reliab
 from benchmarks.markers.tasks import tasks
 from cbmcube.markers import check_events, make_events
 
+pytestmark = pytest.mark.slow
+
 DAY = pd.Timedelta(days=1)
 BEGIN = pd.Timestamp("2024-05-01")
 CLEAR = Sky(lost=0.0, noise=(0.0, 0.0))

@@ -34,6 +34,7 @@ GROUND = {"xmin": 500_000, "ymin": 5_397_000, "xmax": 504_000, "ymax": 5_400_000
 ORACLE = {"count": "count", "mean": "mean", "std": "stdev", "min": "min", "max": "max"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*lie outside:cbmcube.warnings.OutsideParcelsWarning")
 @pytest.mark.trap("T39")
 def test_equals_exactextract_for_every_kind_of_polygon(noise, bounds):
@@ -88,6 +89,7 @@ def test_inside_takes_whole_pixels_only(noise):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     y=st.integers(7, 300), x=st.integers(7, 400), time=st.integers(1, 3), seed=st.integers(0, 99)

@@ -70,6 +70,7 @@ def test_rows_are_those_of_reduce_parcels_bit_for_bit(make_plan, country, fields
     assert set(whole.drop(stored.index)["state"]) <= {"NO_DATA"}
 
 
+@pytest.mark.slow
 def test_size_of_units_and_who_computes_them_change_nothing(make_plan):
     small = make_plan("small", records_per_unit=16)
     large = make_plan("large", records_per_unit=100_000)
@@ -86,6 +87,7 @@ def test_size_of_units_and_who_computes_them_change_nothing(make_plan):
     assert one.store.snapshot().root == other.store.snapshot().root
 
 
+@pytest.mark.slow
 def test_rows_that_the_bench_makes_up_are_stored_like_real_ones(make_plan, monkeypatch):
     real, made_up = make_plan("real"), make_plan("made up")
     assert real.run(progress=False).ok
@@ -143,6 +145,7 @@ open_plan(sys.argv[1]).run(progress=False)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["part.temp", "commit.begin", "commit.linked"])
 def test_a_run_that_is_killed_is_finished_by_the_next_one(make_plan, place):
     undisturbed = make_plan("undisturbed")
@@ -336,6 +339,7 @@ def test_bad_arguments_of_a_run(make_plan):
         season.update(season.items(), period="2018")
 
 
+@pytest.mark.slow
 def test_a_poisonous_unit_never_stops_a_run(make_plan, monkeypatch):
     season = make_plan()
     poison = season.tasks(season.units)[2].key
@@ -357,6 +361,7 @@ def test_a_poisonous_unit_never_stops_a_run(make_plan, monkeypatch):
     assert season.run(progress=False).ok
 
 
+@pytest.mark.slow
 def test_a_unit_that_ends_its_workers_never_stops_a_run(make_plan):
     season = make_plan()
     units = season.tasks(season.units)

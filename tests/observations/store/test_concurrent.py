@@ -36,6 +36,7 @@ def disturbed_run(folder, seed, deaths):
         process.stdin.close()
 
 
+@pytest.mark.slow
 def test_two_disturbed_runs_end_as_one_undisturbed(ram):
     names = [str(number) for number in range(UNITS)]
     whole = create_store(ram / "whole", RECIPE)
