@@ -9,6 +9,8 @@ import signal
 import threading
 import time
 
+import pytest
+
 from cbmcube.observations.store import create_store, open_store, verify
 from tests.observations.store.test_failpoints import start
 from tests.observations.store.units import RECIPE, commit, key_of, put_plan
