@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from cbmcube.markers._rules import choose
 from cbmcube.markers.arable._catch_crop_weeks import CatchCropRule, Cover, cover, slope_lost
-from cbmcube.markers.arable._declared import STATES, with_declared
+from cbmcube.markers.arable._declared import STATES, season_views
 from cbmcube.markers.arable._weeks import Weeks, ratio, weekly_signals
-from cbmcube.markers.detecting import Found, Look, Marker, Signals, View, find_events, judge
+from cbmcube.markers.detecting import Found, Marker, Signals, find_events, judge
 from cbmcube.series import Moment
 
 _VERSION = "1"
@@ -98,15 +98,9 @@ def catch_crop(
     ['TRUE', 'TRUE', 'NR', 'TRUE']
     """
     rule = choose(rule, CATCH_CROP_PRESETS)
-    looked = with_declared(ndvi, declared, _NAMES)
-    radar = partial(Look, "VV", min_share=rule.min_share, mixed_orbits=True)
+    share = rule.min_share
     return find_events(
-        {
-            "ndvi": View(looked, Look("NDVI", min_share=rule.min_share, coords=_NAMES)),
-            "vv": View(backscatter, radar()),
-            "vh": View(backscatter, replace(radar(), variable="VH")),
-            "coherence": View(coherence, radar()),
-        },
+        season_views(ndvi, backscatter, coherence, declared, _NAMES, min_share=share),
         partial(_detect, rule=rule),
         marker=Marker("catch_crop_loss", _VERSION, rule),
         as_of=as_of,

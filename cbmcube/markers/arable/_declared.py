@@ -1,4 +1,4 @@
-"""What was declared of parcels: dates by which the markers of harvest and catch crops are bound."""
+"""What the markers of harvest and catch crops look at, and the declared dates that bind them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,31 @@ import pandas as pd
 import xarray as xr
 
 from cbmcube.exceptions import OptionError
+from cbmcube.markers.detecting import Look, View
 from cbmcube.series import Moment, moment
 
 STATES = ("TRUE", "FALSE", "NA", "NR")
 """What is said of a condition: it held, did not, could not be seen, or does not matter."""
+
+
+def season_views(
+    ndvi: xr.Dataset,
+    backscatter: xr.Dataset,
+    coherence: xr.Dataset,
+    declared: pd.DataFrame | Mapping[str, Moment],
+    names: tuple[str, ...],
+    *,
+    min_share: float,
+) -> dict[str, View]:
+    """Return NDVI with the declared dates beside it, VV and VH, and coherence, of any orbit."""
+    vv, vh = (Look(name, min_share=min_share, mixed_orbits=True) for name in ("VV", "VH"))
+    green = Look("NDVI", min_share=min_share, coords=names)
+    return {
+        "ndvi": View(with_declared(ndvi, declared, names), green),
+        "vv": View(backscatter, vv),
+        "vh": View(backscatter, vh),
+        "coherence": View(coherence, vv),
+    }
 
 
 def with_declared(

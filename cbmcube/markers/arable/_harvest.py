@@ -13,16 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube.markers._rules import choose
-from cbmcube.markers.arable._declared import STATES, with_declared
+from cbmcube.markers.arable._declared import STATES, season_views
 from cbmcube.markers.arable._harvest_weeks import Conditions, HarvestRule, Weekly, conditions
 from cbmcube.markers.arable._weeks import Weeks, weekly_signals
 from cbmcube.markers.detecting import (
     Found,
-    Look,
     Marker,
     Signal,
     Signals,
-    View,
     find_events,
     judge,
     reason_code,
@@ -121,15 +119,8 @@ def harvest(
     """
     rule = choose(rule, HARVEST_PRESETS)
     share = rule.min_share
-    looked = with_declared(ndvi, declared, _NAMES)
-    radar = {"min_share": share, "mixed_orbits": True}
     return find_events(
-        {
-            "ndvi": View(looked, Look("NDVI", min_share=share, coords=_NAMES)),
-            "vv": View(backscatter, Look("VV", **radar)),  # type: ignore[arg-type]
-            "vh": View(backscatter, Look("VH", **radar)),  # type: ignore[arg-type]
-            "coherence": View(coherence, Look("VV", **radar)),  # type: ignore[arg-type]
-        },
+        season_views(ndvi, backscatter, coherence, declared, _NAMES, min_share=share),
         partial(_detect, rule=rule),
         marker=Marker("harvest", _VERSION, rule),
         as_of=as_of,
