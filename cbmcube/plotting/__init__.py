@@ -1,15 +1,11 @@
 """Figures of parcels, of scenes and of comparisons."""
 
-from cbmcube.plotting._agreement import agreement
-from cbmcube.plotting._calendar import calendar
-from cbmcube.plotting._choropleth import choropleth
-from cbmcube.plotting._confusion import confusion
-from cbmcube.plotting._explore import explore
-from cbmcube.plotting._footprints import footprints
-from cbmcube.plotting._histograms import histograms
-from cbmcube.plotting._profile import profile
-from cbmcube.plotting._scatter import scatter_red_nir
-from cbmcube.plotting._scene_calendar import scene_calendar
+from cbmcube.plotting.interactive import explore
+from cbmcube.plotting.maps import choropleth
+from cbmcube.plotting.numbers import agreement, confusion, histograms, scatter_red_nir
+from cbmcube.plotting.pictures import calendar
+from cbmcube.plotting.scenes import footprints, scene_calendar
+from cbmcube.plotting.seasons import profile
 
 __all__ = [
     "agreement",

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbmcube.plotting._events import lanes_of
 from cbmcube.plotting._style import band_colours, event_colours, orbit_label, orbit_styles
+from cbmcube.plotting.seasons._events import lanes_of
 
 BANDS = ["NDVI", "VV", "VH", "B02", "B03", "B04", "B08", "B11", "B12", "EVI"]
 

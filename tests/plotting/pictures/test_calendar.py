@@ -24,7 +24,7 @@ from cbmcube.exceptions import (
     UnknownBandError,
 )
 from cbmcube.plotting import calendar
-from cbmcube.plotting._classes import SCL_COLOURS
+from cbmcube.plotting.pictures._classes import SCL_COLOURS
 
 CRS = "EPSG:32632"
 LEFT, TOP = 500_000.0, 5_900_000.0

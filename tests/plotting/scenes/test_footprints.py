@@ -12,8 +12,8 @@ from shapely.geometry import mapping
 
 from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting import footprints
-from cbmcube.plotting._footprints import count_overlaps
-from tests.plotting.scenes import scene
+from cbmcube.plotting.scenes._footprints import count_overlaps
+from tests.plotting.made_scenes import scene
 
 
 def count_at(axis, x, y):

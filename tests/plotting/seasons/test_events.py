@@ -8,7 +8,7 @@ from matplotlib.dates import date2num
 
 from cbmcube.markers import make_events
 from cbmcube.plotting import profile
-from cbmcube.plotting._events import event_table
+from cbmcube.plotting.seasons._events import event_table
 from cbmcube.testing import vector_cube
 
 FOUND = make_events(

@@ -13,8 +13,8 @@ import xarray as xr
 from dask.base import compute
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._classes import CLOUD_CLASSES
-from cbmcube.plotting._ground import pixel_size
+from cbmcube.plotting.pictures._classes import CLOUD_CLASSES
+from cbmcube.plotting.pictures._ground import pixel_size
 
 _TIME_COORDS = ("platform", "relative_orbit", "orbit_state")
 

@@ -14,8 +14,8 @@ import xarray as xr
 
 from cbmcube._html import html_facts, html_panel, html_text
 from cbmcube.exceptions import Error, MissingCRSError, OptionError
-from cbmcube.plotting._colouring import Colouring, colouring_of
-from cbmcube.plotting._profile import profile
+from cbmcube.plotting.interactive._colouring import Colouring, colouring_of
+from cbmcube.plotting.seasons import profile
 
 _OUTLINED = 50_000
 """Parcels up to which borders are drawn: a second layer costs as much as the first."""

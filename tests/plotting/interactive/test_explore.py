@@ -11,7 +11,7 @@ import shapely
 
 from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting import explore
-from cbmcube.plotting._colouring import colouring_of
+from cbmcube.plotting.interactive._colouring import colouring_of
 from cbmcube.testing import vector_cube
 
 lonboard = pytest.importorskip("lonboard")
@@ -120,7 +120,7 @@ def test_the_map_needs_no_network_if_asked(parcels):
 
 def test_many_parcels_take_the_leaner_layer(parcels, monkeypatch):
     assert isinstance(parts(explore(parcels))[2], lonboard.PolygonLayer)
-    monkeypatch.setattr("cbmcube.plotting._explore._OUTLINED", 7)
+    monkeypatch.setattr("cbmcube.plotting.interactive._explore._OUTLINED", 7)
     assert isinstance(parts(explore(parcels))[2], lonboard.SolidPolygonLayer)
 
 

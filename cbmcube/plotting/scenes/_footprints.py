@@ -17,8 +17,8 @@ from rasterio.transform import from_bounds
 
 from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._scenes import SceneReport, Scenes, counted, scenes_of
 from cbmcube.plotting._style import FAINT, INK, VERMILLION, house_style
+from cbmcube.plotting.scenes._scenes import SceneReport, Scenes, counted, scenes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.plotting._classes import Classes, classes_of, paint_classes
+from cbmcube.plotting.pictures._classes import Classes, classes_of, paint_classes
 
 Limits = tuple[float, float]
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from cbmcube.plotting._peers import ENOUGH
-from cbmcube.plotting._select import ParcelSeries
 from cbmcube.plotting._style import (
     FAINT,
     INK,
@@ -19,6 +18,7 @@ from cbmcube.plotting._style import (
     text_width,
     tidy,
 )
+from cbmcube.plotting.seasons._select import ParcelSeries
 
 _SIZE = 4.0
 

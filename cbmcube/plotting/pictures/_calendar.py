@@ -13,11 +13,11 @@ from odc.geo.geom import Geometry
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import new_figure, require_matplotlib
-from cbmcube.plotting._chips import layers_of, read_chips
-from cbmcube.plotting._contact import Page, draw_page
-from cbmcube.plotting._ground import Outline, grids_of, read_outline
-from cbmcube.plotting._picture import caption, channels, choose_picture, limits_of, paint
 from cbmcube.plotting._style import house_style
+from cbmcube.plotting.pictures._chips import layers_of, read_chips
+from cbmcube.plotting.pictures._contact import Page, draw_page
+from cbmcube.plotting.pictures._ground import Outline, grids_of, read_outline
+from cbmcube.plotting.pictures._picture import caption, channels, choose_picture, limits_of, paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from cbmcube.plotting._classes import class_handles
-from cbmcube.plotting._picture import Limits, Picture
 from cbmcube.plotting._style import BLACK, FAINT, GRID, INK, YELLOW
+from cbmcube.plotting.pictures._classes import class_handles
+from cbmcube.plotting.pictures._picture import Limits, Picture
 
 _WIDTH, _EDGE, _GAP, _WIDEST = 10.0, 0.12, 0.1, 2.8  # inches, as everything below
 _HEAD, _FOOT, _TEXT, _BAR = 0.62, 0.34, 0.36, 0.035

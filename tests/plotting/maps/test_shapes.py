@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from cbmcube.plotting import _shapes
-from cbmcube.plotting._shapes import group_paths
+from cbmcube.plotting.maps import _shapes
+from cbmcube.plotting.maps._shapes import group_paths
 
 
 def test_every_polygon_is_in_a_path_of_its_group(monkeypatch):

@@ -11,8 +11,6 @@ import pandas as pd
 
 from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._map import frame, in_metres, map_height
-from cbmcube.plotting._shapes import add_shapes, group_paths
 from cbmcube.plotting._style import (
     BLUE,
     FAINT,
@@ -24,6 +22,8 @@ from cbmcube.plotting._style import (
     YELLOW,
     house_style,
 )
+from cbmcube.plotting.maps._map import frame, in_metres, map_height
+from cbmcube.plotting.maps._shapes import add_shapes, group_paths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,6 @@ import pystac
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._scenes import NO_TILE, SceneReport, Scenes, counted, scenes_of
 from cbmcube.plotting._style import (
     BLUE,
     FAINT,
@@ -27,6 +26,7 @@ from cbmcube.plotting._style import (
     house_style,
     tidy,
 )
+from cbmcube.plotting.scenes._scenes import NO_TILE, SceneReport, Scenes, counted, scenes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from matplotlib.dates import date2num
 from cbmcube.catalog import report
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting import scene_calendar
-from tests.plotting.scenes import FIRST, scene, search
+from tests.plotting.made_scenes import FIRST, scene, search
 
 START = date2num(FIRST)
 

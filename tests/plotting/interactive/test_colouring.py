@@ -10,7 +10,7 @@ import pytest
 from dask.callbacks import Callback
 
 from cbmcube.exceptions import OptionError, UnknownStatisticError
-from cbmcube.plotting._colouring import colouring_of
+from cbmcube.plotting.interactive._colouring import colouring_of
 from cbmcube.testing import vector_cube
 
 GREY = [160, 160, 160, 120]

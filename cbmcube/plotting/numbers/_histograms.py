@@ -12,7 +12,7 @@ import xarray as xr
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import new_figure, require_matplotlib
 from cbmcube.plotting._style import BLUE, GRID, band_colours, house_style
-from cbmcube.plotting._table import Dates, finite, pick_days, read_values
+from cbmcube.plotting.numbers._table import Dates, finite, pick_days, read_values
 from cbmcube.series import select_bands, select_statistics
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dask.base import compute
 from cbmcube.exceptions import OptionError, UnknownBandError
 from cbmcube.plotting._canvas import canvas, require_matplotlib
 from cbmcube.plotting._style import BLUE, FAINT, GRID, VERMILLION, house_style
-from cbmcube.plotting._table import Dates, pick_days, read_values
+from cbmcube.plotting.numbers._table import Dates, pick_days, read_values
 from cbmcube.series import select_bands, select_statistics
 
 if TYPE_CHECKING:

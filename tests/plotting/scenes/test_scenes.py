@@ -8,8 +8,8 @@ import pytest
 import cbmcube as cbm
 from cbmcube.catalog import report
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._scenes import NO_TILE, scenes_of
-from tests.plotting.scenes import scene, search
+from cbmcube.plotting.scenes._scenes import NO_TILE, scenes_of
+from tests.plotting.made_scenes import scene, search
 
 
 def test_items_stand_where_they_were_taken():

@@ -11,10 +11,10 @@ import xarray as xr
 
 from cbmcube.exceptions import OptionError
 from cbmcube.plotting._canvas import new_figure, require_matplotlib
-from cbmcube.plotting._events import Events, draw_events, draw_labels, event_table, place
-from cbmcube.plotting._panels import draw_panel
-from cbmcube.plotting._select import ParcelSeries, parcel_series
 from cbmcube.plotting._style import axis_days, house_style
+from cbmcube.plotting.seasons._events import Events, draw_events, draw_labels, event_table, place
+from cbmcube.plotting.seasons._panels import draw_panel
+from cbmcube.plotting.seasons._select import ParcelSeries, parcel_series
 from cbmcube.series import RADAR
 
 if TYPE_CHECKING:

@@ -1,0 +1,7 @@
+"""Maps of parcels."""
+
+from cbmcube.plotting.maps._choropleth import choropleth
+
+__all__ = [
+    "choropleth",
+]
