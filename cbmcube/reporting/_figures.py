@@ -8,8 +8,18 @@ import numpy as np
 import pandas as pd
 
 from cbmcube.observations.reading import Coverage
-from cbmcube.plotting._style import BLUE, FAINT, GREEN, ORANGE, PURPLE, SKY, VERMILLION
-from cbmcube.plotting._style import axis_days, house_style, tidy  # fmt: skip
+from cbmcube.plotting._style import (
+    BLUE,
+    FAINT,
+    GRID,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    axis_days,
+    house_style,
+    tidy,
+)
 from cbmcube.reporting._scenes import Scenes
 from cbmcube.reporting._svg import new_figure, to_svg
 
@@ -19,7 +29,7 @@ TRACKS = 40
 _WIDTH = 10.0  # inches
 _MOST_BARS = 60
 
-_MARKS = {
+_MARKS: dict[str, dict[str, Any]] = {
     "complete": {"marker": "o", "color": BLUE, "label": "complete"},
     "failed": {"marker": "s", "color": VERMILLION, "label": "with failed reads"},
     "pending": {
@@ -96,6 +106,7 @@ def histogram(coverage: Coverage) -> str:
         figure = new_figure(_WIDTH, 2.6)
         axis = figure.subplots()
         axis.bar(edges[:-1] + step / 2, counts, width=0.9 * step, color=BLUE, gid="bars")
+        axis.set_xlim(edges[0] - 0.3, edges[-1] + 0.3)
         axis.set_xlabel("usable acquisitions of a parcel")
         axis.set_ylabel("parcels")
         _count_axes(axis, y=True, x=True)
@@ -153,20 +164,16 @@ def monthly_table(coverage: Coverage) -> pd.DataFrame:
     for number in range(len(coverage.months) if len(seen) else 0):
         one = seen[:, number]
         low, middle, high = np.percentile(one, (10, 50, 90))
-        rows.append((int(one.sum()), float(one.mean()), low, middle, high, float((one == 0).mean())))
+        none = float((one == 0).mean())
+        rows.append((int(one.sum()), float(one.mean()), low, middle, high, none))
     index = pd.Index([str(month) for month in coverage.months[: len(rows)]], name="month")
     return pd.DataFrame(rows, columns=columns, index=index)
-
-
-def state_colours() -> tuple[str, ...]:
-    """Return a colour for each state, in the order of `STATES`."""
-    return GREEN, SKY, FAINT, ORANGE, VERMILLION
 
 
 def _count_axes(axis: Any, *, y: bool, x: bool = False) -> None:
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
 
-    axis.grid(axis="y")
+    axis.grid(axis="y", color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)
     axis.tick_params(length=3)
     if x:

@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-PAGE = 25
+DASH = "\u2013"
+"""Stands where a value is not known."""
+
+PAGE = 10
 """Rows that a table shows at once."""
 
 
@@ -20,7 +23,7 @@ class Column:
     """A column of a table."""
 
     title: str
-    kind: Literal["text", "number"] = "text"
+    kind: Literal["text", "number", "time"] = "text"
     digits: int = 0
     """Digits behind the point."""
 
@@ -72,7 +75,13 @@ def tiles(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def table(
-    name: str, caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]], empty: str
+    name: str,
+    caption: str,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Any]],
+    *,
+    empty: str,
+    page: int = PAGE,
 ) -> str:
     """Return a table that sorts and filters once the page's script runs, and is read without.
 
@@ -90,6 +99,8 @@ def table(
         Values in the order of columns; ``None`` and NaN are shown as a dash.
     empty
         What is said where there are no rows.
+    page
+        Rows that are shown at once.
     """
     kept = [[_plain(value) for value in row] for row in rows]
     if not kept:
@@ -98,9 +109,9 @@ def table(
         f'<th scope="col" data-kind="{c.kind}" data-digits="{c.digits}">{text(c.title)}</th>'
         for c in columns
     )
-    first = "".join(_row(columns, row) for row in kept[:PAGE])
+    first = "".join(_row(columns, row) for row in kept[:page])
     return (
-        f'<div class="table" id="{text(name)}" data-page="{PAGE}">\n'
+        f'<div class="table" id="{text(name)}" data-page="{page}">\n'
         f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption)}">'
         f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>\n"
         f"<tbody>{first}</tbody></table></div>\n"
@@ -109,12 +120,12 @@ def table(
 
 
 def script_json(value: Any) -> str:
-    """Return JSON that cannot end the element that it stands in.
+    r"""Return JSON that cannot end the element that it stands in.
 
     Examples
     --------
     >>> script_json(["</script>"])
-    '["\\\\u003c/script\\\\u003e"]'
+    '["\\u003c/script\\u003e"]'
     """
     written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in ("<", ">", "&", "\u2028", "\u2029"):
@@ -127,19 +138,29 @@ def number(value: float | None, digits: int = 0) -> str:
 
     Examples
     --------
-    >>> number(12345.678, 1), number(None)
-    ('12,345.7', '–')
+    >>> number(12345.678, 1)
+    '12,345.7'
     """
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return DASH if value is None else f"{value:,.{digits}f}"
+
+
+def counted(count: int, one: str) -> str:
+    """Write a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{count:,} {one}{'s' * (count != 1)}"
 
 
 def _row(columns: Sequence[Column], row: Sequence[Any]) -> str:
     cells = []
     for column, value in zip(columns, row, strict=True):
-        if column.kind == "number":
-            cells.append(f'<td class="number">{number(value, column.digits)}</td>')
-        else:
-            cells.append(f"<td>{'–' if value is None else text(value)}</td>")
+        plain = DASH if value is None else text(value)
+        shown = number(value, column.digits) if column.kind == "number" else plain
+        cells.append(f'<td class="{column.kind}">{shown}</td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 

@@ -17,10 +17,12 @@ FEW = 3_000
 """Parcels that are drawn one by one; more are drawn as means of cells."""
 
 _CELLS = 220  # along the longer side: a cell is some 3 screen pixels
-_COLOURS = "cividis"
+_DARKEST = 0.22  # of the colours: below, they are lost on a dark page
 
 
-def coverage_map(coverage: Coverage, places: pd.DataFrame, outlines: gpd.GeoDataFrame | None) -> str:
+def coverage_map(
+    coverage: Coverage, places: pd.DataFrame, outlines: gpd.GeoDataFrame | None
+) -> str:
     """Draw where parcels were seen often and where seldom.
 
     Parameters
@@ -44,7 +46,7 @@ def coverage_map(coverage: Coverage, places: pd.DataFrame, outlines: gpd.GeoData
             return to_svg(figure, name="map", alt="Map without a parcel.")
         box = _box(x[known], y[known], outlines)
         figure, axis = _frame(box)
-        limits = float(np.nanmin(usable[known])), float(np.nanmax(usable[known]))
+        limits = float(usable[known].min()), float(usable[known].max())
         if outlines is not None:
             drawn = _draw_outlines(axis, outlines[known], usable[known], limits)
         else:
@@ -69,8 +71,8 @@ def _box(
     if outlines is not None:
         ends = outlines.total_bounds
     air = np.maximum(0.03 * (ends[2:] - ends[:2]), 0.001)
-    west, south, east, north = *(ends[:2] - air), *(ends[2:] + air)
-    return float(west), float(south), float(east), float(north)
+    low, high = ends[:2] - air, ends[2:] + air
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def _frame(box: tuple[float, float, float, float]) -> tuple[Any, Any]:
@@ -97,14 +99,34 @@ def _draw_outlines(
     place = pd.Series(np.arange(len(outlines)), index=outlines.index)
     numbers = place.loc[parts.index].to_numpy()
     rings = [np.asarray(part.exterior.coords)[:, :2] for part in parts]
+    many = len(rings) > 500
     drawn = PolyCollection(
-        rings, array=usable[numbers], cmap=_COLOURS, edgecolors="face", linewidths=0.4
+        rings,
+        array=usable[numbers],
+        cmap=_colours(),
+        # A raster cannot follow the page's colours.
+        edgecolors="face" if many else "#ffffff",
+        linewidths=0.5,
     )
-    drawn.set_clim(*limits)
-    drawn.set_rasterized(len(rings) > 500)
+    drawn.set_clim(*_scale(limits))
+    drawn.set_rasterized(many)
     drawn.set_gid("outlines")
     axis.add_collection(drawn)
     return drawn
+
+
+def _colours() -> Any:
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+    from matplotlib.colors import ListedColormap  # noqa: PLC0415
+
+    # A scale that all see alike, by lightness.
+    return ListedColormap(mpl.colormaps["cividis"](np.linspace(_DARKEST, 1, 256)))
+
+
+def _scale(limits: tuple[float, float]) -> tuple[float, float]:
+    """Return the ends of the colours; one value alone is the upper end."""
+    low, high = limits
+    return (0.0, max(high, 1.0)) if low == high else limits
 
 
 def _draw_cells(
@@ -116,11 +138,14 @@ def _draw_cells(
 ) -> Any:
     mean = cell_means(x, y, usable, box)
     west, south, east, north = box
+    low, high = _scale((float(np.nanmin(mean)), float(np.nanmax(mean))))
     return axis.imshow(
         mean,
+        vmin=low,
+        vmax=high,
         extent=(west, east, south, north),
         origin="lower",
-        cmap=_COLOURS,
+        cmap=_colours(),
         aspect=axis.get_aspect(),
         interpolation="nearest",
     )

@@ -43,6 +43,7 @@
     const count = element("span", { class: "count", role: "status" });
     label.append(filter);
     tools.append(label, count);
+    tools.hidden = rows.length < 8;
     box.prepend(tools);
 
     const pages = element("div", { class: "pages" });
@@ -59,8 +60,7 @@
       body.replaceChildren(...here.map((i) => {
         const line = element("tr", {});
         rows[i].forEach((value, c) => {
-          const kind = columns[c].kind === "number" ? { class: "number" } : {};
-          line.append(element("td", kind, written(value, columns[c])));
+          line.append(element("td", { class: columns[c].kind }, written(value, columns[c])));
         });
         return line;
       }));

@@ -56,8 +56,8 @@ def render(content: Content) -> str:
     mark = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # Nothing is fetched, and no script runs but ours, whatever the data hold.
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{mark}'; "
-        "base-uri 'none'; form-action 'none'"
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{mark}'; base-uri 'none'; form-action 'none'"
     )
     links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items())
     body = "\n".join(make(content) for make in _MAKERS)
@@ -100,7 +100,7 @@ def _numbers(content: Content) -> str:
         ("parcels", f"{len(coverage.ids):,}"),
         ("acquisitions", f"{len(scenes.acquisitions):,}"),
         ("records", f"{content.records:,}"),
-        ("usable looks", f"{100 * usable / total:.1f} %" if total else "–"),
+        ("usable looks", f"{100 * usable / total:.1f} %" if total else html.DASH),
         ("expected, not found", f"{len(scenes.gaps):,}"),
         ("items left out", f"{len(scenes.left_out):,}" if scenes.searched else "not known"),
         ("units with failed reads", f"{len(failed) - pending:,}"),
@@ -116,7 +116,10 @@ def _scenes(content: Content) -> str:
         notes.append("The search had a filter or an end: a gap may be what it left out.")
     return _section(
         "scenes",
-        html.paragraph(f"{scenes.scenes:,} scenes in {len(scenes.acquisitions):,} acquisitions."),
+        html.paragraph(
+            f"{html.counted(scenes.scenes, 'scene')} in "
+            f"{html.counted(len(scenes.acquisitions), 'acquisition')}."
+        ),
         *(html.paragraph(one, quiet=True) for one in notes),
         html.figure(
             drawn["scenes"],
@@ -147,7 +150,7 @@ def _coverage(content: Content) -> str:
             "A look is one acquisition of one parcel. It counts once, by the worst state among its "
             "bands, and is usable if that is OK or PARTIAL."
         ),
-        html.paragraph(f"{outside:,} parcels lie outside all images and have no looks.")
+        html.paragraph(f"Outside all images, and without looks: {html.counted(outside, 'parcel')}.")
         if outside
         else "",
         html.figure(content.drawings["map"], "Usable acquisitions of each parcel, where it lies."),
@@ -179,17 +182,26 @@ def _parcels(content: Content) -> str:
 
 
 def _profiles(content: Content) -> str:
-    drawn = [
-        f"<h3>{html.text(one.parcel)}: {html.text(one.why)}</h3>"
-        + html.figure(drawing, f"Parcel {one.parcel}, {one.why}.")
-        for one, drawing in content.profiles
-    ]
+    coverage = content.coverage
+    place = {one: number for number, one in enumerate(coverage.ids.to_pylist())}
+    drawn = []
+    for one, drawing in content.profiles:
+        number = place[one.parcel]
+        caption = (
+            f"Parcel {one.parcel}, {one.why}: {coverage.usable[number]:,} of "
+            f"{html.counted(int(coverage.planned[number]), 'acquisition')} usable, longest gap "
+            f"{coverage.longest[number]:.1f} d."
+        )
+        drawn.append(html.figure(drawing, caption))
     return _section("profiles", *drawn or [html.paragraph("No parcel has numbers.", quiet=True)])
 
 
 def _reads(content: Content) -> str:
     work = content.work
-    told = f"{work.runs:,} runs, {work.units:,} units in {work.seconds:,.0f} s of work"
+    told = (
+        f"{html.counted(work.runs, 'run')}, {html.counted(work.units, 'unit')} in "
+        f"{work.seconds:,.0f} s of work"
+    )
     if work.units:
         told += f", {work.median:.2f} s for the one in the middle; {work.retried:,} tried again"
     return _section(

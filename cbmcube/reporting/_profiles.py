@@ -28,16 +28,17 @@ class Sample:
 
 
 def choose(coverage: Coverage) -> list[Sample]:
-    """Return the parcels that were seen best, middling and worst; each once, the first of equals."""
+    """Return the parcels seen best, middling and worst; each once, the first of equals."""
     inside = np.flatnonzero(~coverage.outside & (coverage.planned - coverage.pending > 0))
     order = inside[np.argsort(-coverage.usable[inside], kind="stable")]
     if not len(order):
         return []
     lowest = coverage.usable[order[-1]]
     worst = order[np.argmax(coverage.usable[order] == lowest)]
-    places = {"best covered": order[0], "typical": order[len(order) // 2], "worst covered": worst}
-    unique = {int(place): why for why, place in reversed(places.items())}
-    return [Sample(coverage.ids[p].as_py(), why) for p, why in reversed(unique.items())]
+    why = {int(order[0]): "best covered"}
+    why.setdefault(int(order[len(order) // 2]), "typical")
+    why.setdefault(int(worst), "worst covered")
+    return [Sample(coverage.ids[place].as_py(), words) for place, words in why.items()]
 
 
 def named(parcels: Iterable[object] | str) -> list[Sample]:

@@ -48,7 +48,7 @@ def find_scenes(obs: Observations) -> Scenes:
         )
     ]
     listed = table["items"].fillna("").astype(str)
-    table["scenes"] = listed.str.split().str.len().astype(int)
+    table["scenes"] = [len(names.split()) for names in listed]
     table["status"] = _status(table)
     searches = [line["search"] for line in read_searches(obs.store)]
     used = {name: a for a, names in zip(table["acquisition"], listed, strict=True)
@@ -93,6 +93,7 @@ def _status(table: pd.DataFrame) -> list[str]:
 
 
 def _gaps(table: pd.DataFrame, searches: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    passes: Any = table.itertuples()
     found = [
         Acquisition(
             id=str(one.acquisition),
@@ -103,7 +104,7 @@ def _gaps(table: pd.DataFrame, searches: Iterable[Mapping[str, Any]]) -> pd.Data
             reference_time=None,
             items=(),
         )
-        for one in table.itertuples()
+        for one in passes
     ]
     known = list(searches)
     periods = [one["period"] for one in known if one.get("period")]

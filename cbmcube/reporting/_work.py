@@ -51,9 +51,9 @@ def find_work(obs: Observations, *, most: int) -> Work:
         if number is not None:
             last[number], here = line, True
     seconds = np.array([float(one["seconds"]) for one in last.values()])
-    number = np.array(list(last), dtype=np.int64)
+    known = np.array(list(last), dtype=np.int64)
     where = (units["acquisition"].to_numpy(), units["group"].to_numpy())
-    slow = number[np.argsort(-seconds, kind="stable")[:most]]
+    slow = known[np.argsort(-seconds, kind="stable")[:most]]
     rows = [(*_pass(plan, where, int(n)), *_told(last[int(n)])) for n in slow]
     return Work(
         runs=runs + here,
@@ -86,8 +86,10 @@ def _failed(
         for number, line in last.items()
         if line["status"] == "failed"
     }
-    reasons, statuses = [], []
-    for one in found.itertuples():
+    reasons: list[Any] = []
+    statuses: list[Any] = []
+    lacking: Any = found.itertuples()
+    for one in lacking:
         later = tried.get((str(one.acquisition), int(one.group)))
         again = one.status == "pending" and later is not None
         statuses.append("failed" if again else str(one.status))

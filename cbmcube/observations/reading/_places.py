@@ -37,7 +37,7 @@ def parcel_places(source: Source) -> pd.DataFrame:
     columns = {
         "longitude": points[:, 0],
         "latitude": points[:, 1],
-        "crop": pd.Categorical.from_codes(crop, categories=list(names)),
+        "crop": pd.Categorical.from_codes(crop, categories=pd.Index(list(names), dtype=object)),
         "area_m2": area,
     }
     return pd.DataFrame(columns, index=pd.Index(plan.parcels["parcel"].to_pandas(), name="parcel"))
@@ -56,4 +56,6 @@ def _degrees(frame: gpd.GeoDataFrame) -> NDArray[np.float64]:
 def _filled(points: NDArray[np.object_]) -> NDArray[np.object_]:
     """Give each parcel one point, so that coordinates stay one for each."""
     lacking = shapely.is_missing(points) | shapely.is_empty(points)
-    return np.where(lacking, shapely.Point(np.nan, np.nan), points)
+    filled = points.copy()
+    filled[lacking] = shapely.Point(np.nan, np.nan)
+    return filled
