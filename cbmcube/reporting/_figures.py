@@ -105,7 +105,7 @@ def histogram(coverage: Coverage) -> str:
     with house_style():
         figure = new_figure(_WIDTH, 2.6)
         axis = figure.subplots()
-        axis.bar(edges[:-1] + step / 2, counts, width=0.9 * step, color=BLUE, gid="bars")
+        axis.bar(edges[:-1] + step / 2, counts, width=0.9 * step, color=BLUE)
         axis.set_xlim(edges[0] - 0.3, edges[-1] + 0.3)
         axis.set_xlabel("usable acquisitions of a parcel")
         axis.set_ylabel("parcels")

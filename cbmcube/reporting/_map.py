@@ -110,7 +110,6 @@ def _draw_outlines(
     )
     drawn.set_clim(*_scale(limits))
     drawn.set_rasterized(many)
-    drawn.set_gid("outlines")
     axis.add_collection(drawn)
     return drawn
 

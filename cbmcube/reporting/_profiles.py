@@ -35,10 +35,10 @@ def choose(coverage: Coverage) -> list[Sample]:
         return []
     lowest = coverage.usable[order[-1]]
     worst = order[np.argmax(coverage.usable[order] == lowest)]
-    why = {int(order[0]): "best covered"}
-    why.setdefault(int(order[len(order) // 2]), "typical")
-    why.setdefault(int(worst), "worst covered")
-    return [Sample(coverage.ids[place].as_py(), words) for place, words in why.items()]
+    why = {int(order[len(order) // 2]): "typical"}
+    why |= {int(worst): "worst covered", int(order[0]): "best covered"}
+    shown = sorted(why.items(), key=lambda pair: pair[1])  # best, typical, worst
+    return [Sample(coverage.ids[place].as_py(), words) for place, words in shown]
 
 
 def named(parcels: Iterable[object] | str) -> list[Sample]:

@@ -49,7 +49,7 @@ def to_svg(figure: Figure, *, name: str, alt: str) -> str:
     from matplotlib.text import Text  # noqa: PLC0415
 
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]  # ids may hold dollars
+        text.set_parse_math(False)  # ids may hold dollars
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
         # The browser has the fonts that matplotlib lacks.
