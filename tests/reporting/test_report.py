@@ -105,7 +105,8 @@ def test_numbers_of_a_real_season_are_those_of_its_parquet(country, tmp_path):
     parcels = cbm.read_parcels(country.parcels, id="field_id", crop="crop").head(22)
     catalog = cbm.open_catalog(country.catalogue)
     store = tmp_path / "s"
-    options = {"bands": ["B04", "SCL"], "period": country.period, "records_per_unit": 12}
+    period = "2024-03-20/2024-04-10"
+    options = {"bands": ["B04", "SCL"], "period": period, "records_per_unit": 12}
     season = plan(catalog, cbm.CARD_2A, parcels, store=store, **options)
     assert season.run(progress=False).ok
     page = read_page(season_report(cbm.open_observations(store), tmp_path / "page.html"))
@@ -127,7 +128,7 @@ def test_numbers_of_a_real_season_are_those_of_its_parquet(country, tmp_path):
     assert passes["usable"].sum() == usable.sum()
 
     # The twin that the country has on purpose, found again by its own rule: one tile and date.
-    found = cbm.search(catalog, cbm.CARD_2A, aoi=parcels, period=country.period)
+    found = cbm.search(catalog, cbm.CARD_2A, aoi=parcels, period=period)
     twins = cbm.catalog.report(found).dropped
     assert twins
     assert page.tables["left-out-table"]["item"].tolist() == [one.id for one in twins]
@@ -232,7 +233,7 @@ def test_hostile_ids_stay_text(tmp_path, write):
     crops = ["<b>bold</b>", "]]>", "-->", "&amp;", "' OR 1", "\x07bell"]
     stats = stats.assign_coords(crop=("parcel", crops))
     store = make_store(tmp_path / "s", stats, [[0, 1, 2], [3, 4, 5]])
-    page = write(store, parcels=HOSTILE, title="<script>alert(1)</script>")
+    page = write(store, parcels=HOSTILE[1:4:2], title="<script>alert(1)</script>")
     scripts = [a for tag, a in page.tags if tag == "script"]
     data = [a for a in scripts if a.get("type") == "application/json"]
     assert len(scripts) == len(data) + 1
