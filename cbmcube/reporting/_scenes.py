@@ -50,7 +50,7 @@ def find_scenes(obs: Observations) -> Scenes:
     listed = table["items"].fillna("").astype(str)
     table["scenes"] = [len(names.split()) for names in listed]
     table["status"] = _status(table)
-    searches = [line["search"] for line in read_searches(obs.store)]
+    searches = read_searches(obs.store, obs.snapshot.plan)
     used = {name: a for a, names in zip(table["acquisition"], listed, strict=True)
             for name in names.split()}  # fmt: skip
     return Scenes(

@@ -166,14 +166,26 @@ def test_a_search_is_remembered_once_and_without_secrets(country, tmp_path):
     facts["dropped"] = [{"id": "other", "reason": reason, "kept": None}]
     for _ in range(2):
         season = plan(found, cbm.CARD_BS, parcels, store=tmp_path / "s")
-    (line,) = read_searches(season.store)
-    assert line["plan"] == season.name
-    text = json.dumps(line)
+    (told,) = read_searches(season.store, season.name)
+    text = json.dumps(told)
     assert "abc123" not in text
     assert "word" not in text
     assert "host.org/a.tif" in text
     named = plan(list(found), cbm.CARD_BS, parcels, store=tmp_path / "other")
-    assert read_searches(named.store) == []
+    assert read_searches(named.store, named.name) == []
+
+
+def test_an_update_remembers_the_searches_before_it(country, tmp_path):
+    parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    catalog = cbm.open_catalog(country.catalogue)
+    first = plan(catalog, cbm.CARD_BS, parcels, store=tmp_path / "s", period="2024-03")
+    later = first.update(catalog, period="2024-04")
+    other = plan(catalog, cbm.CARD_BS, parcels, store=tmp_path / "s", period="2024-05")
+    starts = [
+        [one["period"][:7] for one in read_searches(first.store, season.name)]
+        for season in (first, later, other)
+    ]
+    assert starts == [["2024-03"], ["2024-03", "2024-04"], ["2024-05"]]
 
 
 def test_failed_reads_and_pending_units_are_listed_with_reasons(page):

@@ -27,19 +27,40 @@ def latest_plan(store: Store) -> str | None:
     return str(_read(store, names[-1])[-1]["plan"]) if names else None
 
 
-def note_search(store: Store, plan: str, facts: Mapping[str, Any] | None) -> None:
-    """Keep what the search for a plan's items found and left out, unless it is kept already."""
+def note_search(
+    store: Store, plan: str, facts: Mapping[str, Any] | None, *, after: str | None = None
+) -> None:
+    """Keep what the search for a plan's items found and left out, unless it is kept already.
+
+    Parameters
+    ----------
+    store
+        Where to.
+    plan
+        The plan that was made of the items.
+    facts
+        What the search told; ``None`` if there was none.
+    after
+        The plan that this one updates, whose items it has as well.
+    """
     if facts is None:
         return
     # The end of an open period is the time of the search, which is new each time.
-    line = {"plan": plan, "search": _clean(facts)}
-    if all(_timeless(one) != _timeless(line) for one in read_searches(store)):
+    line = {"plan": plan, "after": after, "search": _clean(facts)}
+    kept = read_lines(store, _SEARCHES)
+    if all(_timeless(one) != _timeless(line) for one in kept):
         write_lines(store, _SEARCHES, [line])
 
 
-def read_searches(store: Store) -> list[dict[str, Any]]:
-    """Return what searches found and left out, in their order, each with its ``plan``."""
-    return read_lines(store, _SEARCHES)
+def read_searches(store: Store, plan: str) -> list[dict[str, Any]]:
+    """Return what the searches for a plan, and for those it updates, found and left out."""
+    lines = read_lines(store, _SEARCHES)
+    wanted, found = {plan}, []
+    for line in reversed(lines):
+        if line["plan"] in wanted:
+            wanted.add(str(line["after"]))
+            found.append(dict(line["search"]))
+    return found[::-1]
 
 
 def _clean(told: Any) -> Any:

@@ -176,7 +176,8 @@ class Plan:
                 attempts[origin] = attempts.get(origin, 0) + 1
         terms = Terms(int(self.facts["records_per_unit"]), self.facts["verify"], attempts)
         name = make_plan(self.store, self.recipe, parcels, items, terms, access)
-        note_search(self.store, name, found.extra_fields.get(REPORT_KEY))
+        told = found.extra_fields.get(REPORT_KEY)
+        note_search(self.store, name, told, after=None if name == self.name else self.name)
         return Plan(self.store, self.recipe, name)
 
     def expect(
