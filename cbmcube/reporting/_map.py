@@ -34,6 +34,8 @@ def coverage_map(
     outlines
         Their outlines in degrees, in the same order; without, means of cells are drawn.
     """
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
+
     usable = np.where(coverage.outside, np.nan, coverage.usable.astype(float))
     x, y = (places[name].to_numpy(dtype=float) for name in ("longitude", "latitude"))
     known = np.isfinite(x) & np.isfinite(y) & np.isfinite(usable)
@@ -56,6 +58,8 @@ def coverage_map(
             "usable acquisitions" if outlines is not None else "usable acquisitions, mean of cell"
         )
         bar.outline.set_visible(False)
+        if outlines is not None:
+            bar.locator = MaxNLocator(integer=True, nbins=8)
         words = (
             f"Map of {int(known.sum()):,} parcels by usable acquisitions, "
             f"{limits[0]:g} to {limits[1]:g}."
