@@ -40,6 +40,7 @@ from cbmcube.products import (
     Stored,
     list_products,
 )
+from cbmcube.reporting import season_report
 from cbmcube.series import composite
 from cbmcube.zonal import reduce_parcels
 
@@ -88,6 +89,7 @@ __all__ = [
     "reduce_parcels",
     "report",
     "search",
+    "season_report",
     "show_versions",
     "status",
     "to_geodataframe",

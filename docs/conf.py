@@ -63,6 +63,7 @@ TITLES = {
     "observations": "Tables and files",
     "series": "Time series",
     "agreement": "Comparison",
+    "reporting": "Reports",
     "cluster": "Clusters and versions",
 }
 

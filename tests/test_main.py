@@ -37,6 +37,9 @@ def test_demo_writes_figure_and_tables_and_reuses_its_country(tmp_path, capsys):
         assert np.isfinite(means).any(["time", "parcel"]).all()
     assert kept.truth["twin"]["superseded"] in said
     assert f"not found {pd.Timestamp(kept.truth['missing']['datetime']):%Y-%m-%d}" in said
+    report = (out / "season-report.html").read_text()
+    assert kept.truth["twin"]["superseded"] in report
+    assert str(out / "season-report.html") in said
     image = matplotlib.image.imread(out / "profile.png")
     assert image.shape[1] > 1000
     assert image[..., :3].std() > 0.05

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import xarray as xr
@@ -12,7 +13,7 @@ from distributed import Client, futures_of, progress
 
 from cbmcube.cluster import local_cluster
 from cbmcube.demo._country import Country, make_country, open_country
-from cbmcube.demo._job import ProductRun, draw_profile, run_products
+from cbmcube.demo._job import ProductRun, draw_profile, report_season, run_products
 
 
 def run_demo(
@@ -28,7 +29,8 @@ def run_demo(
     ----------
     out
         Folder for the results: per product the items (``.items.parquet``), the vector
-        cube (``.zarr``) and the observation table (``.parquet``); and ``profile.png``.
+        cube (``.zarr``) and the observation table (``.parquet``); ``profile.png``; the optical
+        season as a store, and its report (``season-report.html``).
     size
         Size of the country: ``tiny``, ``small`` or ``medium``.
     workers
@@ -48,8 +50,9 @@ def run_demo(
     with local_cluster(workers=workers) as client:
         print(f"Dask cluster {_describe(client)}")
         runs = run_products(country, out, watch=_persist)
-        figure = draw_profile(country, runs, out)
-    print(_summary(country, runs, figure))
+        print("CARD-2A once more, as a season with a store and a report")
+        others = (draw_profile(country, runs, out), *report_season(country, out))
+    print(_summary(country, runs, others))
     if not keep:
         shutil.rmtree(country.folder)
     return runs
@@ -96,7 +99,7 @@ def _persist(stats: xr.Dataset) -> xr.Dataset:
     return kept
 
 
-def _summary(country: Country, runs: list[ProductRun], figure: Path) -> str:
+def _summary(country: Country, runs: list[ProductRun], others: Iterable[Path]) -> str:
     lines = ["", f"{'':10}  scenes  dropped  gaps  dates  records  records/s"]
     for run in runs:
         found = run.search
@@ -107,7 +110,8 @@ def _summary(country: Country, runs: list[ProductRun], figure: Path) -> str:
     lines += ["", f"{country.n_parcels} parcels"]
     lines += [f"{run.product}: {one}" for run in runs for one in _particulars(run)]
     lines += ["", "Written:"]
-    lines += [f"  {path}" for run in runs for path in run.files] + [f"  {figure}"]
+    lines += [f"  {path}" for run in runs for path in run.files]
+    lines += [f"  {path}" for path in others]
     return "\n".join(lines)
 
 

@@ -17,10 +17,17 @@ from cbmcube.catalog import SearchReport, freeze, open_catalog, report, search
 from cbmcube.cube import load_native, mask
 from cbmcube.demo._country import Country
 from cbmcube.indices import add_indices
-from cbmcube.observations import to_observations, write_observations, write_vector_cube
+from cbmcube.observations import (
+    open_observations,
+    plan,
+    to_observations,
+    write_observations,
+    write_vector_cube,
+)
 from cbmcube.parcels import prepare_parcels, read_parcels
 from cbmcube.plotting import profile
 from cbmcube.products import CARD_2A, CARD_BS, CARD_COH6, Product
+from cbmcube.reporting import season_report
 from cbmcube.warnings import RepairedParcelsWarning
 from cbmcube.zonal import reduce_parcels
 
@@ -124,6 +131,27 @@ def draw_profile(country: Country, runs: list[ProductRun], out: Path) -> Path:
     path = out / "profile.png"
     figure.savefig(path, dpi=130)
     return path
+
+
+def report_season(country: Country, out: Path) -> tuple[Path, Path]:
+    """Do the optical season once more as a plan with a store, and write its report.
+
+    Plans compute on the cluster that is open; what an earlier demo left is not done again.
+    Returned are the report and the store.
+    """
+    name = CARD_2A.name
+    store = out / f"{name}.season"
+    season = plan(
+        open_catalog(country.catalogue),
+        CARD_2A,
+        demo_parcels(country),
+        store=store,
+        period=country.period,
+        filter=FILTERS[name],
+        bands=BANDS[name],
+    )
+    season.run(progress=False)
+    return season_report(open_observations(store), out / "season-report.html"), store
 
 
 def _telling_parcel(parcels: gpd.GeoDataFrame, events: pd.DataFrame) -> str:

@@ -31,6 +31,15 @@ def new_figure(width: float, height: float, *, layout: str | None = None) -> Fig
     return figure
 
 
+def as_written(*artists: Any) -> None:
+    """Show all text of figures or axes as it is: ids and crops may hold a dollar sign."""
+    from matplotlib.text import Text  # noqa: PLC0415 - an extra
+
+    for artist in artists:
+        for text in artist.findobj(Text):
+            text.set_parse_math(False)
+
+
 def canvas(
     axes: Any, *, size: tuple[float, float], columns: int = 1, widths: Any = None
 ) -> tuple[Any, list[Any]]:

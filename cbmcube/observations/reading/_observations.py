@@ -16,9 +16,11 @@ import xarray as xr
 
 from cbmcube._states import STATES
 from cbmcube.observations.reading._assemble import read_table, stream
+from cbmcube.observations.reading._coverage import Coverage, count_coverage
 from cbmcube.observations.reading._cube import lazy_cube
 from cbmcube.observations.reading._dataset import dataset, duckdb_relation
 from cbmcube.observations.reading._lazy import dask_frame
+from cbmcube.observations.reading._places import parcel_places
 from cbmcube.observations.reading._selection import Selection, checked_columns, select
 from cbmcube.observations.reading._source import Source
 from cbmcube.observations.reading._summary import (
@@ -277,6 +279,25 @@ class Observations:
             for pair in pc.value_counts(table["state"]).to_pylist():
                 counted[pair["values"]] += pair["counts"]
         return pd.Series([counted[name] for name in STATES], index=STATES, name="rows")
+
+    def coverage(self) -> Coverage:
+        """Count how often each parcel was seen, month by month and pass by pass.
+
+        Reads one column of all parts, piece by piece; what is held grows with the number of
+        parcels, some 70 bytes for each, and not with that of acquisitions.
+        """
+        return count_coverage(self._source)
+
+    def places(self) -> pd.DataFrame:
+        """Return a point of each parcel, in their order, and what was told of it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``longitude, latitude`` of the centroid in degrees (WGS 84), ``crop``, ``area_m2``;
+            missing for parcels that no image shows. Outlines are read group by group.
+        """
+        return parcel_places(self._source)
 
     def _select(
         self, parcels: Any, period: Any, acquisitions: Any, bands: Any, states: Any

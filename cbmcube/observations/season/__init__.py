@@ -2,6 +2,7 @@
 
 from cbmcube.observations.season._begin import open_plan, plan
 from cbmcube.observations.season._estimate import Estimate, Prices
+from cbmcube.observations.season._journal import read_log, read_searches
 from cbmcube.observations.season._plan import Plan
 from cbmcube.observations.season._progress import Progress
 from cbmcube.observations.season._recipe import ENGINE
@@ -21,6 +22,8 @@ __all__ = [
     "Unit",
     "open_plan",
     "plan",
+    "read_log",
+    "read_searches",
     "run_unit",
     "status",
 ]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import geopandas as gpd
 
-from cbmcube.catalog import AccessPolicy
+from cbmcube.catalog import REPORT_KEY, AccessPolicy
 from cbmcube.cube import Verify, require_verify
 from cbmcube.exceptions import OptionError, StoreExistsError
 from cbmcube.indices import Index, choose_indices
-from cbmcube.observations.season._journal import latest_plan
+from cbmcube.observations.season._journal import latest_plan, note_search
 from cbmcube.observations.season._make import Filter, Source, Terms, find_items, make_plan
 from cbmcube.observations.season._plan import Plan
 from cbmcube.observations.season._recipe import Recipe, check_statistics, recipe_from_json
@@ -136,7 +136,8 @@ def plan(  # noqa: PLR0913  # each is one thing that a user may say
             given=home.url,
             hint="plan into a store of its own, so that old and new numbers stay apart",
         )
-    name = make_plan(home, recipe, parcels, items, terms, access)
+    name = make_plan(home, recipe, parcels, list(items), terms, access)
+    note_search(home, name, items.extra_fields.get(REPORT_KEY))
     return Plan(home, recipe, name)
 
 

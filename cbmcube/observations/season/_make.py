@@ -61,10 +61,10 @@ def find_items(
     parcels: gpd.GeoDataFrame,
     period: str | None,
     condition: Filter,
-) -> list[pystac.Item]:
+) -> pystac.ItemCollection:
     """Search a catalogue for what shows parcels, or take items as they are."""
     if isinstance(source, ApiCatalog | FrozenCatalog):
-        return list(search(source, product, aoi=parcels, period=period, filter=condition))
+        return search(source, product, aoi=parcels, period=period, filter=condition)
     if period is not None or condition is not None:
         raise OptionError(
             "items were found already",
@@ -72,7 +72,9 @@ def find_items(
             allowed="these with a catalogue only",
             hint="search with them, or leave them out",
         )
-    return list(source)
+    if isinstance(source, pystac.ItemCollection):
+        return source
+    return pystac.ItemCollection(list(source), clone_items=False)
 
 
 def make_plan(

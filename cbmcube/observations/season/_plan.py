@@ -13,9 +13,10 @@ import pandas as pd
 import pystac
 from distributed import Client
 
-from cbmcube.catalog import AccessPolicy, search
+from cbmcube.catalog import REPORT_KEY, AccessPolicy, search
 from cbmcube.observations.season._blobs import get_items, get_parcels, get_table
 from cbmcube.observations.season._estimate import Estimate, Prices, describe, describe_html, expect
+from cbmcube.observations.season._journal import note_search
 from cbmcube.observations.season._make import Filter, Source, Terms, find_items, make_plan
 from cbmcube.observations.season._progress import Watch
 from cbmcube.observations.season._recipe import Recipe
@@ -175,6 +176,8 @@ class Plan:
                 attempts[origin] = attempts.get(origin, 0) + 1
         terms = Terms(int(self.facts["records_per_unit"]), self.facts["verify"], attempts)
         name = make_plan(self.store, self.recipe, parcels, items, terms, access)
+        told = found.extra_fields.get(REPORT_KEY)
+        note_search(self.store, name, told, after=None if name == self.name else self.name)
         return Plan(self.store, self.recipe, name)
 
     def expect(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cbmcube.exceptions import MissingCRSError, OptionError
-from cbmcube.plotting._canvas import canvas, require_matplotlib
+from cbmcube.plotting._canvas import as_written, canvas, require_matplotlib
 from cbmcube.plotting._style import (
     BLUE,
     FAINT,
@@ -116,6 +116,7 @@ def choropleth(
         frame(drawn, table, title)
         if handles:
             _legend(drawn, handles, heading, outside=not _is_number(values))
+        as_written(drawn)
     return figure
 
 

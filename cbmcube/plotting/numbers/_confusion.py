@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import canvas, require_matplotlib
+from cbmcube.plotting._canvas import as_written, canvas, require_matplotlib
 from cbmcube.plotting._style import INK, house_style
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def confusion(
             figure.suptitle(title, x=0.01, ha="left", size=11, weight="bold")
         else:
             board.set_title(title, loc="left", size=11, weight="bold")
+        as_written(board)
     return figure
 
 

@@ -12,7 +12,7 @@ from odc.geo.crs import CRS
 from odc.geo.geom import Geometry
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import new_figure, require_matplotlib
+from cbmcube.plotting._canvas import as_written, new_figure, require_matplotlib
 from cbmcube.plotting._style import house_style
 from cbmcube.plotting.pictures._chips import layers_of, read_chips
 from cbmcube.plotting.pictures._contact import Page, draw_page
@@ -118,7 +118,10 @@ def calendar(
         limits=limits,
     )
     with house_style():
-        return draw_page(page, columns=min(columns, max(1, len(page.images))), make=new_figure)
+        most = min(columns, max(1, len(page.images)))
+        figure = draw_page(page, columns=most, make=new_figure)
+        as_written(figure)
+    return figure
 
 
 def _check(margin: float | None, columns: int) -> None:

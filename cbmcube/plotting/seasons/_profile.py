@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import new_figure, require_matplotlib
+from cbmcube.plotting._canvas import as_written, new_figure, require_matplotlib
 from cbmcube.plotting._style import axis_days, house_style
 from cbmcube.plotting.seasons._events import Events, draw_events, draw_labels, event_table, place
 from cbmcube.plotting.seasons._panels import draw_panel
@@ -119,8 +119,13 @@ def profile(
     limits = _limits(series, table)
     with house_style():
         if axes is not None:
-            return _on_axes(_given_axes(axes, len(series)), series, titles, table, limits)
-        return _own_figure(series, titles, table, limits, _headline(parcel, series))
+            given = _given_axes(axes, len(series))
+            figure = _on_axes(given, series, titles, table, limits)
+            as_written(*given)
+            return figure
+        figure = _own_figure(series, titles, table, limits, _headline(parcel, series))
+        as_written(figure)
+        return figure
 
 
 def _cubes(

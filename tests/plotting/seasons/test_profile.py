@@ -300,3 +300,13 @@ def test_the_pixels_of_a_saved_figure_are_not_blank(optical, tmp_path):
     image = plt.imread(path)
     assert image.shape[1] == 1000
     assert 0.02 < (image[..., :3].min(axis=-1) < 0.9).mean() < 0.5
+
+
+def test_dollar_signs_are_shown_as_they_are():
+    """An id such as ``$1 \\bad$`` would be an error of mathematics."""
+    stats = vector_cube(parcels=2)
+    odd = r"$1 \bad$"
+    renamed = stats.assign_coords(parcel=[odd, "P1"])
+    figure = profile(renamed, odd, events=[(odd, "2024-05-25")])
+    figure.canvas.draw()
+    assert odd in figure.get_suptitle()
