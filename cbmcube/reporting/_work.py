@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cbmcube.cube import without_secrets
+from cbmcube._text import without_secrets
 from cbmcube.observations import Observations
 from cbmcube.observations.season import read_log
 from cbmcube.observations.store import decode

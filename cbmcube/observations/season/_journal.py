@@ -8,7 +8,7 @@ from typing import Any
 
 from pyarrow.fs import FileSelector
 
-from cbmcube.cube import without_secrets
+from cbmcube._text import without_secrets
 from cbmcube.observations.store import Store
 
 _PLANS = "plans"
