@@ -113,9 +113,11 @@ def axis_days(dates: np.ndarray) -> np.ndarray:
 
 def text_width(text: str, *, size: float = 8.0) -> float:
     """Return the width of a text of some size, both in points."""
-    from matplotlib.textpath import TextPath  # noqa: PLC0415 - an extra
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+    from matplotlib.textpath import TextPath  # noqa: PLC0415
 
-    return float(TextPath((0, 0), text or " ", size=size).get_extents().width)
+    with mpl.rc_context({"text.parse_math": False}):  # a dollar sign is one
+        return float(TextPath((0, 0), text or " ", size=size).get_extents().width)
 
 
 def _dates() -> Any:
