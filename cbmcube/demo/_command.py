@@ -30,7 +30,7 @@ def run_demo(
         Folder for the results: per product the items (``.items.parquet``), the vector
         cube (``.zarr``) and the observation table (``.parquet``); and ``profile.png``.
     size
-        Size of the country: ``tiny``, ``small`` or ``medium``.
+        Size of the country: ``tiny``, ``long``, ``small`` or ``medium``.
     workers
         Worker processes of the local cluster; by default one for each core.
     keep
