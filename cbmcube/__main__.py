@@ -106,7 +106,7 @@ def _add_demo(
         "demo", help="run the whole job on a small synthetic country", parents=[common]
     )
     demo.add_argument("--out", default="cbmcube-demo", help="folder for the results")
-    demo.add_argument("--size", default="medium", choices=["tiny", "small", "medium"])
+    demo.add_argument("--size", default="medium", choices=["tiny", "long", "small", "medium"])
     demo.add_argument("--workers", type=int, help="worker processes (default: one per core)")
     demo.add_argument("--keep", action="store_true", help="keep the country's files")
     demo.set_defaults(run=_demo)

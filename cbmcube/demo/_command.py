@@ -32,7 +32,7 @@ def run_demo(
         cube (``.zarr``) and the observation table (``.parquet``); ``profile.png``; the optical
         season as a store, and its report (``season-report.html``).
     size
-        Size of the country: ``tiny``, ``small`` or ``medium``.
+        Size of the country: ``tiny``, ``long``, ``small`` or ``medium``.
     workers
         Worker processes of the local cluster; by default one for each core.
     keep

@@ -40,7 +40,7 @@ class Country:
     folder: Path
     """Folder that holds everything."""
     size: str
-    """``"tiny"``, ``"small"`` or ``"medium"``."""
+    """``"tiny"``, ``"long"``, ``"small"`` or ``"medium"``."""
     seed: int
     """Seed of every random number."""
     period: str
@@ -104,7 +104,8 @@ def make_country(
     folder
         Where to write: a new or empty folder, or one with a country, which is replaced.
     size
-        ``"tiny"``, ``"small"`` (both March to May) or ``"medium"`` (March to October).
+        ``"tiny"`` or ``"small"``, March to May; ``"long"``, the fields of the tiny one,
+        or ``"medium"``, March to October.
     seed
         Seed of every random number, 0 or larger.
     progress

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from cbmcube.exceptions import OptionError
 
-Size = Literal["tiny", "small", "medium"]
+Size = Literal["tiny", "long", "small", "medium"]
 
 VERSION = 1
 """Version of the recipe: it changes whenever the same seed gives other files."""
@@ -49,6 +49,7 @@ _SEASON = (date(2024, 3, 1), date(2024, 10, 31), date(2024, 7, 1))
 
 _SHAPES: Mapping[str, tuple[tuple[date, date, date], int, int, float, int]] = {
     "tiny": (_SPRING, 1840, 1240, 2.7, 360),
+    "long": (_SEASON, 1840, 1240, 2.7, 360),
     "small": (_SPRING, 3500, 1900, 3.4, 500),
     "medium": (_SEASON, 6000, 3200, 3.7, 500),
 }

@@ -103,7 +103,14 @@ def tidy(axis: Any) -> None:
     dates = _dates()
     locator = dates.AutoDateLocator(minticks=4, maxticks=10)
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    # A day names its month: the first tick of a season may be the 15th of an unnamed one.
+    axis.xaxis.set_major_formatter(
+        dates.ConciseDateFormatter(
+            locator,
+            formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"],
+            offset_formats=["", "%Y", "%Y", "%Y-%b-%d", "%Y-%b-%d", "%Y-%b-%d %H:%M"],
+        )
+    )
 
 
 def axis_days(dates: np.ndarray) -> np.ndarray:

@@ -83,13 +83,14 @@ def test_parcels_lie_on_both_sides_of_the_zone_border(parcels):
 
 
 @pytest.mark.parametrize(
-    ("size", "seed"), [("tiny", 3), ("small", 0), ("medium", 0), ("medium", 5)]
+    ("size", "seed"), [("tiny", 3), ("long", 0), ("small", 0), ("medium", 0), ("medium", 5)]
 )
 def test_every_size_is_a_farmed_country(size, seed):
     ground, season, _ = _simulate(recipe(size, seed))
     parcels = ground.declared
     hectares = parcels.geometry.area / 1e4
-    low, high = {"tiny": (35, 85), "small": (120, 190), "medium": (380, 480)}[size]
+    bounds = {"tiny": (35, 85), "long": (35, 85), "small": (120, 190), "medium": (380, 480)}
+    low, high = bounds[size]
     assert low <= len(parcels) <= high
     assert 1.5 < hectares.mean() < 3.7
     assert (
@@ -124,3 +125,8 @@ def test_misdeclared_parcels_are_recorded(country, parcels):
     mown = set(events.loc[events["event"] == "mowing", "field_id"])
     nameless = set(country.truth["faults"]["no_crop"])
     assert mown - set(grass) <= set(wrong) | nameless
+
+
+def test_the_long_country_has_the_fields_of_the_tiny_one():
+    (tiny, _, _), (long, _, _) = (_simulate(recipe(size, 0)) for size in ("tiny", "long"))
+    assert long.declared.equals(tiny.declared)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbmcube.plotting import profile
 from cbmcube.plotting._style import band_colours, event_colours, orbit_label, orbit_styles
 from cbmcube.plotting.seasons._events import lanes_of
+from cbmcube.testing import vector_cube
 
 BANDS = ["NDVI", "VV", "VH", "B02", "B03", "B04", "B08", "B11", "B12", "EVI"]
 
@@ -45,3 +49,12 @@ def test_labels_of_one_lane_do_not_overlap(labels):
         inside = [k for k, value in enumerate(lanes) if value == lane]
         ends = left[inside] + width[inside]
         assert (left[inside][1:] >= ends[:-1]).all()
+
+
+def test_every_day_on_the_axis_names_its_month():
+    figure = profile(vector_cube(parcels=2, days=80), "P1", bands="NDVI")
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
+    assert any(" " in label for label in labels)
+    assert all(re.fullmatch(r"(\d\d )?[A-Z][a-z]{2}|\d{4}", label) for label in labels)
+    assert figure.axes[-1].xaxis.get_offset_text().get_text() == "2024"

@@ -84,13 +84,13 @@ def add_shapes(
     Parameters
     ----------
     many
-        Number of parcels on the map. Few are parted by light edges. Many are smaller than a
+        Number of parcels on the map. Few are parted by light grey edges. Many are smaller than a
         pixel: an edge in their own colour keeps them from fading into the paper.
     """
     from matplotlib.collections import PathCollection  # noqa: PLC0415 - an extra
 
     few = many <= _FEW
-    edge = "#9A9A9A" if hatch else "white"
+    edge = "#9A9A9A" if hatch else "#C4C4C4"  # seen on white paper, and beside dark colours
     axis.add_collection(
         PathCollection(
             paths,

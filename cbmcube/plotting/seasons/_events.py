@@ -22,7 +22,7 @@ _COLUMNS = ("event", "date", "start", "end", "sure", "label", "mark")
 _MARKS = (("●", "○"), ("▲", "△"), ("■", "□"), ("◆", "◇"))
 
 
-def event_table(events: Events, parcel: object) -> pd.DataFrame:
+def event_table(events: Events, parcel: object, ids: Iterable[object] = ()) -> pd.DataFrame:
     """Return events as one table, sorted by date.
 
     Parameters
@@ -30,8 +30,10 @@ def event_table(events: Events, parcel: object) -> pd.DataFrame:
     events
         A table with the columns `event` and `date`, an event table of a marker (`marker` and
         `main_date`), or an iterable of such rows or of pairs (event, date); or a mapping from
-        the name of a source to one of these. Rows of other parcels (column `parcel`) and rows
-        without a date are left out.
+        the name of a source to one of these. Rows of other parcels (column `parcel`, else the
+        first column of text that has some of `ids`) and rows without a date are left out.
+    ids
+        Ids of all parcels there are.
 
     Returns
     -------
@@ -47,23 +49,24 @@ def event_table(events: Events, parcel: object) -> pd.DataFrame:
     """
     several = isinstance(events, Mapping)
     sources = events if isinstance(events, Mapping) else {"": [] if events is None else events}
-    parts = []
+    parts, known = [], pd.Index([*ids])
     for number, (source, rows) in enumerate(sources.items()):
-        part = _one_source(rows, parcel)
+        part = _one_source(rows, parcel, known)
         if several:
             part["label"] = part["label"] + f" · {source}"
         filled, hollow = _MARKS[number % len(_MARKS)]
         part["mark"] = np.where(part["sure"], filled, hollow)
         parts.append(part)
-    table = pd.concat(parts or [_one_source([], parcel).assign(mark="")], ignore_index=True)
+    table = pd.concat(parts or [_one_source([], parcel, known).assign(mark="")], ignore_index=True)
     return table[[*_COLUMNS]].sort_values(["date", "event"], ignore_index=True)
 
 
-def _one_source(rows: Rows, parcel: object) -> pd.DataFrame:
+def _one_source(rows: Rows, parcel: object, ids: pd.Index[Any]) -> pd.DataFrame:
     frame = rows if isinstance(rows, pd.DataFrame) else _frame([*rows])
     kind, date = _columns(frame)
-    if "parcel" in frame:
-        frame = frame[frame["parcel"] == parcel]
+    named = _parcel_column(frame, {kind, date}, ids)
+    if named is not None:
+        frame = frame[frame[named] == parcel]
     table = pd.DataFrame(
         {
             "event": frame[kind].astype(str).to_numpy(dtype=object),
@@ -78,6 +81,14 @@ def _one_source(rows: Rows, parcel: object) -> pd.DataFrame:
         table.loc[lasts, "end"] = pd.Timestamp.max.floor("D")
     table["label"] = table["event"] + np.where(table["sure"], "", _doubt(frame))
     return table[frame[kind].notna().to_numpy() & table["date"].notna()]
+
+
+def _parcel_column(frame: pd.DataFrame, others: set[str], ids: pd.Index[Any]) -> str | None:
+    """Return the column that holds ids of parcels; numbers are never taken for ids."""
+    if "parcel" in frame:
+        return "parcel"
+    texts = (n for n in frame if n not in others and not pd.api.types.is_numeric_dtype(frame[n]))
+    return next((str(name) for name in texts if frame[name].isin(ids).any()), None)
 
 
 def _doubt(frame: pd.DataFrame) -> np.ndarray:

@@ -63,7 +63,8 @@ def profile(
         Rows with `event` and `date`, such as a table, an event table of a marker, or pairs
         ``("mowing", "2024-05-25")``; or several of these by source, such as
         ``{"declared": table, "found": markers.mowing(stats)}``. Rows of other parcels are left
-        out. `start_date` and `end_date` are drawn as a light span. What a marker does not vouch
+        out, told by a column `parcel`, else by one of text that holds ids of the cube.
+        `start_date` and `end_date` are drawn as a light span. What a marker does not vouch
         for (a `status` other than ``OK``) is dashed and hatched, and its reason is named.
     crop_mean
         Whether the mean ± std of the other parcels of the same `crop` stand behind, each with
@@ -115,7 +116,8 @@ def profile(
         for key, cube in cubes.items()
     ]
     titles = [_title(key, one) for key, one in zip(cubes, series, strict=True)]
-    table = event_table(events, parcel)
+    ids = next(iter(cubes.values()))["parcel"].values
+    table = event_table(events, parcel, ids)
     limits = _limits(series, table)
     with house_style():
         if axes is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.dates import date2num
 
@@ -83,3 +84,19 @@ def test_the_tables_are_not_modified(stats):
     before = FOUND.copy(deep=True)
     profile(stats, "P1", events={"found": FOUND})
     assert before.equals(FOUND)
+
+
+def test_rows_of_other_parcels_are_left_out_whatever_their_column_is_called():
+    mown = pd.DataFrame(
+        {
+            "field_id": ["P1", "P2", "P7"],
+            "event": "mowing",
+            "date": ["2024-05-25", "2024-05-26", "2024-05-27"],
+            "amount": [1, 2, 3],
+        }
+    )
+    ids = ["P0", "P1", "P2"]
+    assert event_table(mown, "P1", ids)["date"].dt.day.tolist() == [25]
+    assert event_table(mown, "P0", ids).empty
+    assert len(event_table(mown.drop(columns="field_id"), "P1", ids)) == 3
+    assert len(event_table(mown.drop(columns="field_id"), 1, [1, 2, 3])) == 3
