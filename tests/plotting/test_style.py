@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cbmcube.plotting._events import lanes_of
-from cbmcube.plotting._style import band_colours, event_colours, orbit_label, orbit_styles
+from cbmcube.plotting._style import (
+    band_colours,
+    event_colours,
+    house_style,
+    orbit_label,
+    orbit_styles,
+)
 
 BANDS = ["NDVI", "VV", "VH", "B02", "B03", "B04", "B08", "B11", "B12", "EVI"]
 
@@ -45,3 +54,19 @@ def test_labels_of_one_lane_do_not_overlap(labels):
         inside = [k for k, value in enumerate(lanes) if value == lane]
         ends = left[inside] + width[inside]
         assert (left[inside][1:] >= ends[:-1]).all()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_backend_that_is_loaded_inside_stays_interactive(fails):
+    """A notebook's backend is: figures that the user makes later must still be shown."""
+    mpl = pytest.importorskip("matplotlib")
+    before = mpl.is_interactive()
+    try:
+        mpl.interactive(b=False)
+        with suppress(ValueError), house_style():
+            mpl.interactive(b=True)
+            if fails:
+                raise ValueError
+        assert mpl.is_interactive()
+    finally:
+        mpl.interactive(before)
