@@ -56,10 +56,18 @@ def invent_season(
     shift = rng.normal(0, 4, parcels)[None, :]  # no two fields are sown on one day
     kinds = np.arange(parcels) % len(CROPS)
     curves = [_cereal, _meadow, _maize, _beet]
-    pairs = [curve(day - shift) for curve in curves]
+    pairs = [curve(day - _baseline(coords) - shift) for curve in curves]
     green = np.choose(kinds[None, :], [green for green, _ in pairs])
     disturbed = np.choose(kinds[None, :], [fresh for _, fresh in pairs])
     return Season(day, coords["relative_orbit"][1][:, None], green, disturbed, rng)
+
+
+def _baseline(coords: Mapping[str, tuple[str, NDArray]]) -> Array | float:  # type: ignore[type-arg]
+    """Return the days between both images: coherence is as of the earlier one, before a cut low."""
+    if "reference_time" not in coords:
+        return 0.0
+    days = (coords["time"][1] - coords["reference_time"][1]) / np.timedelta64(1, "D")
+    return np.asarray(days)[:, None]
 
 
 def _rise(day: Array, middle: float, width: float) -> Array:

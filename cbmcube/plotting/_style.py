@@ -53,8 +53,17 @@ def house_style() -> Iterator[None]:
     """Draw in the house style inside a ``with`` block; the user's settings come back after it."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra
 
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
-        yield
+    interactive = mpl.is_interactive()
+    try:
+        with mpl.rc_context(RC):  # type: ignore[arg-type]
+            try:
+                yield
+            finally:
+                interactive = mpl.is_interactive()
+    finally:
+        # A notebook's backend becomes interactive when the first figure loads it, which may be
+        # in here. Without this it would not show any figure that the user makes later.
+        mpl.interactive(interactive)
 
 
 def band_colours(bands: Iterable[str]) -> dict[str, str]:

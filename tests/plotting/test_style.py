@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cbmcube.plotting import profile
-from cbmcube.plotting._style import band_colours, event_colours, orbit_label, orbit_styles
+from cbmcube.plotting._style import (
+    band_colours,
+    event_colours,
+    house_style,
+    orbit_label,
+    orbit_styles,
+)
 from cbmcube.plotting.seasons._events import lanes_of
 from cbmcube.testing import vector_cube
 
@@ -58,3 +66,19 @@ def test_every_day_on_the_axis_names_its_month():
     assert any(" " in label for label in labels)
     assert all(re.fullmatch(r"(\d\d )?[A-Z][a-z]{2}|\d{4}", label) for label in labels)
     assert figure.axes[-1].xaxis.get_offset_text().get_text() == "2024"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_backend_that_is_loaded_inside_stays_interactive(fails):
+    """A notebook's backend is: figures that the user makes later must still be shown."""
+    mpl = pytest.importorskip("matplotlib")
+    before = mpl.is_interactive()
+    try:
+        mpl.interactive(b=False)
+        with suppress(ValueError), house_style():
+            mpl.interactive(b=True)
+            if fails:
+                raise ValueError
+        assert mpl.is_interactive()
+    finally:
+        mpl.interactive(before)

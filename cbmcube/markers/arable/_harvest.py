@@ -115,7 +115,7 @@ def harvest(
     >>> products = ("CARD-2A", "CARD-BS", "CARD-COH6")
     >>> events = harvest(*(vector_cube(name) for name in products), dates)
     >>> events.loc[events["parcel"] == "P0", "main_date"].dt.date.tolist()
-    [datetime.date(2024, 8, 1)]
+    [datetime.date(2024, 8, 8)]
     """
     rule = choose(rule, HARVEST_PRESETS)
     share = rule.min_share

@@ -110,7 +110,7 @@ def mowing_coherence(
     >>> from cbmcube.testing import vector_cube
     >>> events = mowing_coherence(vector_cube("CARD-COH6"), crops=["grassland"])
     >>> events[["parcel", "end_date", "sources"]].iloc[1].to_list()
-    ['P1', Timestamp('2024-05-19 17:15:21.600000'), ['S1:139', 'S1:15']]
+    ['P1', Timestamp('2024-05-25 17:15:21.600000'), ['S1:139', 'S1:15']]
     """
     rule = choose(rule, COHERENCE_PRESETS)
     span = span_of(stats, window, as_of)
