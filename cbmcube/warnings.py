@@ -17,6 +17,7 @@ __all__ = [
     "FilteredOutWarning",
     "IgnoredOffsetWarning",
     "IndexNameWarning",
+    "NoSuchCropWarning",
     "OutsideParcelsWarning",
     "PossiblyTruncatedWarning",
     "RefusedItemWarning",
@@ -71,6 +72,10 @@ class AbsurdCoordinatesWarning(CbmcubeWarning):
 
 class CropListWarning(CbmcubeWarning):
     """The crop codes of parcels refer to the list of another country."""
+
+
+class NoSuchCropWarning(CbmcubeWarning):
+    """A marker is asked to look at crops that no parcel has."""
 
 
 class RepairedParcelsWarning(CbmcubeWarning):

@@ -70,6 +70,12 @@ class Side:
         )
 
     @property
+    def seen_gap(self) -> NDArray[np.float64]:
+        """(parcel): longest time without observation of a table that could use them, else NaN."""
+        looked = np.isin(self.gravity, [LOOKED, _REASONS.index("GAP")])
+        return np.where(looked, self.longest, np.nan)
+
+    @property
     def intervals(self) -> Intervals:
         """From start to end of each event; of an open one for ever."""
         return intervals_of(self.events)
@@ -184,7 +190,8 @@ def add_rest(
     table = pd.concat([rows, rest], ignore_index=True) if len(rows) else rest
     place = table["number"].to_numpy()
     n_obs = np.minimum(sum(side.n_obs for side in tables), 65_535)
-    longest = np.fmin(*(side.longest for side in tables))
+    longest = np.fmin(*(side.seen_gap for side in tables))
+    longest = np.where(np.isnan(longest), np.fmin(*(side.longest for side in tables)), longest)
     filled: dict[str, Any] = {name: table[name] for name in EVENT_COLUMNS if name != "event_id"}
     filled |= {name: np.full(len(table), value) for name, value in names.items()}
     filled |= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from cbmcube.markers.detecting._rows import to_rows
 from cbmcube.markers.detecting._signal import Look, Signal, View
 from cbmcube.markers.events import EVENT_COLUMNS, make_events
 from cbmcube.series import Moment, moment, time_window, up_to
+from cbmcube.warnings import NoSuchCropWarning
 
 SETTLE_DAYS = 30.0
 """Events that are younger than this are provisional. A starting value, not validated in the field:
@@ -145,7 +147,16 @@ def _relevant(stats: xr.Dataset, crops: Collection[object] | None) -> NDArray[np
             allowed="a list of codes, and a cube with this coordinate",
             hint='stats.assign_coords(crop=("parcel", codes))',
         )
-    return np.isin(stats["crop"].to_numpy(), np.array([*crops]))
+    known = stats["crop"].to_numpy()
+    relevant = np.isin(known, np.array([*crops]))
+    if known.size and not relevant.any():
+        others = ", ".join(map(str, pd.unique(known)[:8]))
+        warnings.warn(
+            f"no parcel has one of the crops {', '.join(map(str, crops))}: there are {others}",
+            NoSuchCropWarning,
+            stacklevel=4,
+        )
+    return relevant
 
 
 def each_block(

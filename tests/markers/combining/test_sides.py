@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cbmcube.markers import empty_events
+from cbmcube.markers import empty_events, fuse
 from cbmcube.markers.combining._sides import Side, joined_names, moments, nanoseconds, sides, unite
 from cbmcube.markers.events._intervals import OPEN
 from tests.markers.tables import table
@@ -51,3 +51,13 @@ def test_names_are_joined():
 
 def test_lists_are_united_in_order():
     assert unite(["b", "a"], ["c", "a"], []) == ["b", "a", "c"]
+
+
+def test_a_gap_is_that_of_a_table_that_could_look():
+    """Where radar can test nothing, that it was there every six days says nothing."""
+    parcels = ("P0", "P1")
+    said = {"P0": ("NOT_VALID", "NO_REFERENCE"), "P1": ("OK", None)}
+    seen, tested = table([], parcels=parcels), table([], parcels=parcels, rest=said, source="S1:15")
+    seen["max_gap_days"], tested["max_gap_days"] = np.float32(25), np.float32(6)
+    fused = fuse(seen, tested.assign(marker="mowing_coherence")).set_index("parcel")
+    assert fused["max_gap_days"].to_dict() == {"P0": 25.0, "P1": 6.0}

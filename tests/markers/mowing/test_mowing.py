@@ -15,6 +15,7 @@ from scipy.stats import binom
 from cbmcube.exceptions import OptionError, UnknownBandError
 from cbmcube.markers import MOWING_PRESETS, MowingRule, check_events, mowing
 from cbmcube.testing import vector_cube
+from cbmcube.warnings import NoSuchCropWarning
 from tests.markers.conftest import _planted
 from tests.markers.meadows import YEAR, make_meadows, score
 
@@ -390,3 +391,10 @@ def test_wrong_rules_are_refused():
                   {"min_value": -0.1}):  # fmt: skip
         with pytest.raises(OptionError):
             MowingRule(**wrong)
+
+
+def test_crops_that_no_parcel_has_are_told():
+    stats = vector_cube(parcels=4)
+    with pytest.warns(NoSuchCropWarning, match="there are winter wheat, grassland"):
+        events = mowing(stats, crops=["meadow"])
+    assert set(events["reason"]) == {"NOT_RELEVANT"}
