@@ -52,7 +52,9 @@ def test_links_lead_somewhere(page):
     for link in links(page):
         name, _, anchor = unquote(link).partition("#")
         target = page if not name else page.parent / name
-        known = anchors(target) if anchor and target.suffix == ".md" and target.exists() else {anchor}
+        known = (
+            anchors(target) if anchor and target.suffix == ".md" and target.exists() else {anchor}
+        )
         if not target.exists() or anchor not in known:
             broken.append(link)
     assert not broken
