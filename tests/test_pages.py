@@ -122,7 +122,7 @@ def test_a_page_uses_names_and_arguments_that_exist(page):
         ("cbm.markers.mow(stats)", "cbmcube.markers has no mow"),
         ("from cbmcube.cluster import list_cluster", "cbmcube.cluster has no list_cluster"),
         ("cbm.mask(cubes)", "missing a required argument"),
-        ("cbm.mask(cubes, cbm.CARD_2A, classs=[3])", "unexpected keyword argument"),
+        ("cbm.mask(cubes, cbm.CARD_2A, nothing=[3])", "unexpected keyword argument"),
         ("import cbmcube.zonal\ncbmcube.zonal.nothing", "cbmcube.zonal has no nothing"),
     ],
 )
