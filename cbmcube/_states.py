@@ -30,6 +30,14 @@ def state_codes(
         Pixels with a valid value, and pixels that could not be read.
     observed
         Share of the parcel with source data, 0 to 1; of the same shape, as is the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbmcube.observations import STATES, state_codes
+    >>> codes = state_codes(np.array([90, 0, 0]), np.array([1.0, 1.0, 0.0]), np.array([0, 0, 0]))
+    >>> [STATES[code] for code in codes]
+    ['OK', 'MASKED', 'NO_DATA']
     """
     choices = [n_failed > 0, observed <= 0, n_valid == 0, observed < FULLY_OBSERVED]
     names = ("READ_FAILED", "NO_DATA", "MASKED", "PARTIAL")

@@ -45,7 +45,15 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ApiCatalog:
-    """A STAC API."""
+    """A STAC API.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> catalog = cbm.open_catalog("https://stac.eodc.eu/api/v1")  # doctest: +SKIP
+    >>> catalog.filters  # doctest: +SKIP
+    True
+    """
 
     client: pystac_client.Client
     """Client of the API, with its own headers and timeouts."""
@@ -132,7 +140,14 @@ class ApiCatalog:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FrozenCatalog:
-    """A fixed list of items."""
+    """A fixed list of items.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> cbm.open_catalog(country.catalogue).collections
+    ('CARD-2A', 'CARD-BS', 'CARD-COH6')
+    """
 
     features: tuple[Feature, ...]
     """The items, as they were stored."""

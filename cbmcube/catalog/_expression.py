@@ -52,7 +52,14 @@ def prop(name: str) -> Property:
 
 
 class Property:
-    """A property of items in a filter; made by `prop`."""
+    """A property of items in a filter; made by `prop`.
+
+    Examples
+    --------
+    >>> from cbmcube.catalog import prop
+    >>> prop("eo:cloud_cover").between(10, 60)
+    eo:cloud_cover BETWEEN 10 AND 60
+    """
 
     __slots__ = ("name",)
     __hash__ = None  # type: ignore[assignment]  # == builds a condition, so none can be a key
@@ -134,6 +141,15 @@ class Condition(Mapping[str, Any]):
     """A condition on items: a mapping of CQL2-JSON that prints as CQL2 text.
 
     Two conditions are equal if their CQL2-JSON is.
+
+    Examples
+    --------
+    >>> from cbmcube.catalog import Condition, prop
+    >>> clear = prop("eo:cloud_cover") < 60
+    >>> isinstance(clear, Condition)
+    True
+    >>> clear & (prop("platform") == "sentinel-2a")
+    eo:cloud_cover < 60 AND platform = 'sentinel-2a'
     """
 
     __slots__ = ("_json",)

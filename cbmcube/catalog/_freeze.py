@@ -76,7 +76,18 @@ def freeze(items: pystac.ItemCollection, path: str | Path) -> Path:
 
 
 def unsigned_item(item: pystac.Item) -> dict[str, Any]:
-    """Return an item as JSON whose addresses carry no signature and no token."""
+    """Return an item as JSON whose addresses carry no signature and no token.
+
+    Examples
+    --------
+    >>> import pystac
+    >>> from datetime import datetime
+    >>> from cbmcube.catalog import unsigned_item
+    >>> item = pystac.Item("a", None, None, datetime(2024, 5, 1), {})
+    >>> item.add_asset("B04", pystac.Asset("https://data.example.org/B04.tif?sig=abc"))
+    >>> unsigned_item(item)["assets"]["B04"]["href"]
+    'https://data.example.org/B04.tif'
+    """
     content: dict[str, Any] = _unsigned(item.to_dict(transform_hrefs=False))
     return content
 

@@ -47,6 +47,12 @@ def leads_inside(host: str) -> bool:
 
     The answer is kept for the process. A name without an answer within `PATIENCE` leads
     nowhere, which is not inside.
+
+    Examples
+    --------
+    >>> from cbmcube.catalog import leads_inside
+    >>> leads_inside("localhost")
+    True
     """
     found: list[str] = []
     search = threading.Thread(target=_look_up, args=(host, found), daemon=True)

@@ -65,7 +65,17 @@ def item_time(item: pystac.Item) -> datetime:
 
 
 def identify(item: pystac.Item) -> Identity:
-    """Read an item's identity from the spellings of several providers."""
+    """Read an item's identity from the spellings of several providers.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.catalog import identify
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_2A)
+    >>> identity = identify(items[0])
+    >>> identity.platform, identity.tile
+    ('sentinel-2a', '32UQU')
+    """
     facts = item.properties
     product = _product_name(item.id, facts)
     return Identity(

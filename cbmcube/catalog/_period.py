@@ -56,6 +56,13 @@ def parse_period(given: Any) -> Period:
     ------
     OptionError
         If it cannot be read, or ends before it starts.
+
+    Examples
+    --------
+    >>> from cbmcube.catalog import parse_period
+    >>> period = parse_period("2024-03/2024-10")
+    >>> print(period.start, period.end)
+    2024-03-01 00:00:00+00:00 2024-10-31 23:59:59.999999+00:00
     """
     ends = given.split("/") if isinstance(given, str) else given
     ends = list(ends) if isinstance(ends, (list, tuple)) else [ends]

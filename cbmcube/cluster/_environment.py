@@ -86,7 +86,15 @@ def _xor(text: bytes, pad: bytes) -> bytes:
 
 
 class PreparedWorkers:
-    """The workers of a client while an environment is on; a ``with`` block takes it off."""
+    """The workers of a client while an environment is on; a ``with`` block takes it off.
+
+    Examples
+    --------
+    >>> from cbmcube.cluster import local_cluster, prepare_workers
+    >>> with local_cluster(workers=1, dashboard=False) as client:
+    ...     prepared = prepare_workers(client, env={"GDAL_HTTP_TIMEOUT": "30"})
+    ...     prepared.remove()  # or leave it to a with block
+    """
 
     def __init__(self, client: Client, plugin: WorkerEnvironment) -> None:
         self._client = client

@@ -57,6 +57,13 @@ def install_on_workers(
         `wheel` is not a wheel.
     RuntimeError
         pip failed somewhere; the message has what it said.
+
+    Examples
+    --------
+    >>> from cbmcube.cluster import gateway_cluster, install_on_workers
+    >>> with gateway_cluster("https://dask.example.org") as client:  # doctest: +SKIP
+    ...     print(install_on_workers(client, packages=["geopandas==1.1.1"]))
+    2 workers and their scheduler compared with the client: nothing differs
     """
     own, name = _wheel(wheel)
     if packages is None:

@@ -136,7 +136,16 @@ def require_promised_bytes(
 
 
 def require_verify(given: str) -> None:
-    """Refuse what is no way to verify a file."""
+    """Refuse what is no way to verify a file.
+
+    Examples
+    --------
+    >>> from cbmcube.cube import require_verify
+    >>> require_verify("checksum")
+    >>> require_verify("crc")
+    Traceback (most recent call last):
+    cbmcube.exceptions.OptionError: there is no such way to verify files...
+    """
     if given not in get_args(Verify):
         raise OptionError(
             "there is no such way to verify files",

@@ -57,6 +57,16 @@ def covering_blocks(fine: xr.DataArray, coarse: xr.DataArray) -> tuple[da.Array,
     GridMismatchError
         If the grids do not nest, the finer one does not cover the coarse one, or the times
         differ.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.cube import covering_blocks
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_2A)
+    >>> cubes = cbm.load_native(items, cbm.CARD_2A, bands=["B04", "SCL"])
+    >>> blocks, factors = covering_blocks(cubes["EPSG32632_10m"].B04, cubes["EPSG32632_20m"].SCL)
+    >>> factors
+    (2, 2)
     """
     _require_same_times(coarse, fine)
     factors, shift = _ratios(coarse, fine)

@@ -112,6 +112,15 @@ def source_bounds(grid: CubeGrid) -> tuple[Bounds, ...]:
     """Return the distinct extents of a grid's sources in its CRS, sorted.
 
     A source whose grid is not known counts as the whole grid.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.cube import find_grids, source_bounds
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_BS)
+    >>> grid, *_ = find_grids(items, cbm.CARD_BS)
+    >>> source_bounds(grid)[0]
+    (719700.0, 5393220.0, 721280.0, 5394760.0)
     """
     target = CRS(grid.geobox.crs)
     whole_grid = geobox_bounds(grid.geobox)

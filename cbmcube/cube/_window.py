@@ -88,6 +88,18 @@ def load_window(
         If no item meets a window.
     UnknownBandError
         If a band has no source there.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.catalog import group_acquisitions
+    >>> from cbmcube.cube import find_grids, load_window
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_BS)
+    >>> windows = {grid.name: grid.geobox[:64, :64] for grid in find_grids(items, cbm.CARD_BS)}
+    >>> first, *_ = group_acquisitions(items)
+    >>> tree = load_window(first, cbm.CARD_BS, windows, bands="VV", block=64)
+    >>> {name: dict(node.sizes) for name, node in tree.children.items()}
+    {'EPSG32632_10m': {'y': 64, 'x': 64, 'time': 1}, 'EPSG32633_10m': {'y': 64, 'x': 64, 'time': 1}}
     """
     wanted = product.select_bands(bands)
     found = (s for item in acquisition.items for s in item_sources(item, product, wanted))
@@ -128,7 +140,17 @@ def load_window(
 
 
 def source_extent(source: Source) -> Bounds:
-    """Return the extent of a source's own grid, in units of its CRS."""
+    """Return the extent of a source's own grid, in units of its CRS.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.cube import find_grids, source_extent
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_BS)
+    >>> grid, *_ = find_grids(items, cbm.CARD_BS)
+    >>> source_extent(grid.sources[0])
+    (719710.0, 5393280.0, 721300.0, 5394760.0)
+    """
     if source.geobox is None:
         raise NoGridError(f"item {source.item.id!r}, asset {source.key!r} states no grid")
     return geobox_bounds(source.geobox)
@@ -140,7 +162,16 @@ def meets(source: Source, window: GeoBox) -> bool:
 
 
 def overlap(boxes: NDArray[np.float64], window: Bounds) -> NDArray[np.float64]:
-    """Return the area that boxes (…, 4) share with a window, in square units of the CRS."""
+    """Return the area that boxes (…, 4) share with a window, in square units of the CRS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbmcube.cube import overlap
+    >>> boxes = np.array([[0.0, 0.0, 20.0, 20.0], [50.0, 50.0, 60.0, 60.0]])
+    >>> overlap(boxes, (10.0, 10.0, 40.0, 40.0))
+    array([100.,   0.])
+    """
     wide = np.minimum(boxes[..., 2], window[2]) - np.maximum(boxes[..., 0], window[0])
     high = np.minimum(boxes[..., 3], window[3]) - np.maximum(boxes[..., 1], window[1])
     return np.asarray(np.maximum(wide, 0.0) * np.maximum(high, 0.0))

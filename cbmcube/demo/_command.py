@@ -43,6 +43,11 @@ def run_demo(
     -------
     list of ProductRun
         What was done, for each product.
+
+    Examples
+    --------
+    >>> from cbmcube.demo import run_demo
+    >>> runs = run_demo("cbmcube-demo", size="tiny")  # doctest: +SKIP
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

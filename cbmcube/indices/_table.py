@@ -165,6 +165,12 @@ def choose_indices(
     ------
     OptionError
         If a name is not known, an index is asked for twice, or is computed from the other.
+
+    Examples
+    --------
+    >>> from cbmcube.indices import choose_indices
+    >>> [index.name for index in choose_indices(["NDVI", "NDMI"], of_means=False)]
+    ['NDVI', 'NDMI']
     """
     wanted = [asked] if isinstance(asked, str | Index) else list(asked)
     fitting = [index.name for index in _KNOWN if index.of_means == of_means]

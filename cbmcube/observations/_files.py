@@ -70,6 +70,14 @@ def open_vector_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     ------
     ReadError
         If there is no such store, or it holds no vector cube.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.testing import vector_cube
+    >>> path = cbm.write_vector_cube(vector_cube(parcels=2), getfixture("tmp_path") / "stats.zarr")
+    >>> cbm.open_vector_cube(path)["NDVI"].sel(statistic="mean", parcel="P1").dims
+    ('time',)
     """
     try:
         stored = xr.open_zarr(path, consolidated=True)
@@ -121,6 +129,15 @@ def read_observations(path: str | os.PathLike[str]) -> pd.DataFrame:
     ------
     ReadError
         If the file is absent or is not Parquet.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.testing import vector_cube
+    >>> table = cbm.to_observations(vector_cube(parcels=2, days=20))
+    >>> path = cbm.write_observations(table, getfixture("tmp_path") / "table.parquet")
+    >>> list(cbm.read_observations(path)["band"].unique())
+    ['B04', 'B08', 'NDVI']
     """
     try:
         schema = pq.read_schema(path)

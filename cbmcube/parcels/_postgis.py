@@ -66,6 +66,14 @@ def read_database(
 
 
 def postgis_url(address: str) -> URL:
+    """Return the parsed address of a database, with the driver that reads it.
+
+    Examples
+    --------
+    >>> from cbmcube.parcels import postgis_url
+    >>> postgis_url("postgresql://me:secret@db.example.org/parcels")
+    postgresql+psycopg://me:***@db.example.org/parcels
+    """
     try:
         import psycopg  # noqa: F401, PLC0415
         import sqlalchemy  # noqa: PLC0415
@@ -99,6 +107,14 @@ def _select(table: str | None, sql: str | None) -> str:
 
 
 def quote_name(name: str) -> str:
+    """Return a name as PostgreSQL reads it, whatever is in it.
+
+    Examples
+    --------
+    >>> from cbmcube.parcels import quote_name
+    >>> print(quote_name('my "own" fields'))
+    "my ""own"" fields"
+    """
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -147,7 +163,15 @@ def _geometry(connection: Connection, query: str, place: str) -> str:
 
 
 def hide_password(error: Exception, url: URL) -> str:
-    """Return the first line of what went wrong, whatever a driver may put into it."""
+    """Return the first line of what went wrong, whatever a driver may put into it.
+
+    Examples
+    --------
+    >>> from cbmcube.parcels import hide_password, postgis_url
+    >>> url = postgis_url("postgresql://me:secret@db.example.org/parcels")
+    >>> hide_password(OSError("no route for me:secret"), url)
+    'no route for me:***'
+    """
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
     secrets = {str(url.password or ""), *(str(v) for k, v in url.query.items() if "pass" in k)}

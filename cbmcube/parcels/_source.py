@@ -26,6 +26,13 @@ class PolygonSource(FeatureSource):  # type: ignore[misc]  # exactextract has no
     ----------
     geometries
         Polygons, none of them missing or empty, in the coordinates of the raster.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> from cbmcube.parcels import PolygonSource
+    >>> PolygonSource(shapely.box([0, 5], 0, [3, 9], 2)).count()
+    2
     """
 
     def __init__(self, geometries: Geometries) -> None:

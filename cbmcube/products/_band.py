@@ -19,6 +19,12 @@ class Band:
 
     A class band (``kind="classes"``) holds codes: it is never scaled, averaged or
     interpolated, and reduces to the share of each class.
+
+    Examples
+    --------
+    >>> from cbmcube.products import Band
+    >>> Band("NDVI", "index", "vegetation index", "1", dtype="uint8", nodata=255).scale
+    1.0
     """
 
     name: str
@@ -57,7 +63,15 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class MaskRule:
-    """Which codes of a class band make a pixel unusable."""
+    """Which codes of a class band make a pixel unusable.
+
+    Examples
+    --------
+    >>> from cbmcube.products import MaskRule
+    >>> rule = MaskRule(band="CLOUD", masked=frozenset({1, 2}), source="our own processing")
+    >>> sorted(rule.masked)
+    [1, 2]
+    """
 
     band: str
     """Name of the class band."""

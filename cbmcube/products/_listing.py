@@ -15,7 +15,14 @@ _WIDTH = 44
 
 
 class Products(tuple[Product, ...]):
-    """Products in a fixed order, shown as a table."""
+    """Products in a fixed order, shown as a table.
+
+    Examples
+    --------
+    >>> from cbmcube.products import list_products
+    >>> [product.name for product in list_products()]
+    ['CARD-2A', 'CARD-BS', 'CARD-COH6', 'GFM']
+    """
 
     __slots__ = ()
 

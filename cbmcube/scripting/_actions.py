@@ -141,6 +141,23 @@ def run_job(
         As `Cancelled`, if a signal ended the run.
     Error
         As in `plan_job` and ``Plan.run``.
+
+    Examples
+    --------
+    >>> from cbmcube.scripting import run_job, read_job
+    >>> file = getfixture("tmp_path") / "job.toml"
+    >>> _ = file.write_text(f'''
+    ... catalog.path = "{country.catalogue}"
+    ... product.name = "CARD-BS"
+    ... parcels = {{path = "{country.parcels}", id = "field_id"}}
+    ... store.url = "season"
+    ... ''')
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):  # some of its parcels are repaired
+    ...     report = run_job(read_job(file))
+    >>> report.ok
+    True
     """
     tell = (reporter if reporter is not None else Reporters()).tell
     plan = _plan_in_store(job)

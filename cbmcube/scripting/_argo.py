@@ -93,6 +93,21 @@ def argo_workflow(job: Job, pods: Pods, *, parser: argparse.ArgumentParser) -> s
         would see.
     ImportError
         hera is not installed.
+
+    Examples
+    --------
+    >>> from cbmcube.scripting import Pods, argo_workflow, parser, read_job
+    >>> file = getfixture("tmp_path") / "job.toml"
+    >>> _ = file.write_text('''
+    ... catalog.url = "https://stac.eodc.eu/api/v1"
+    ... product.name = "CARD-BS"
+    ... parcels.path = "/data/parcels.gpkg"
+    ... store.url = "/data/season"
+    ... ''')
+    >>> pods = Pods(image="registry.example.org/cbmcube:1", parts=3, mounts=("lpis=/data",))
+    >>> text = argo_workflow(read_job(file), pods, parser=parser())
+    >>> "kind: Workflow" in text
+    True
     """
     name = _name(job, pods)
     _check_pods(pods)

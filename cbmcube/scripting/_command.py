@@ -44,6 +44,15 @@ def add_commands(
         What ``add_subparsers`` returned.
     parents
         Parsers with options that all commands have.
+
+    Examples
+    --------
+    >>> import argparse
+    >>> from cbmcube.scripting import add_commands
+    >>> tool = argparse.ArgumentParser(prog="tool")
+    >>> add_commands(tool.add_subparsers())
+    >>> tool.parse_args(["status", "job.toml"]).target
+    'job.toml'
     """
     add = partial(commands.add_parser, parents=parents)
     _add_plan(add)
@@ -244,7 +253,14 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return a parser of these commands alone; commands in workflows are checked with it."""
+    """Return a parser of these commands alone; commands in workflows are checked with it.
+
+    Examples
+    --------
+    >>> from cbmcube.scripting import parser
+    >>> parser().parse_args(["run", "job.toml"]).command
+    'run'
+    """
     found = argparse.ArgumentParser(prog="cbmcube", exit_on_error=False)
     add_commands(found.add_subparsers(dest="command", required=True))
     return found

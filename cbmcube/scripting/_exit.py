@@ -126,6 +126,13 @@ def cancellable() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that clusters are shut down.
 
     The second signal ends the process at once.
+
+    Examples
+    --------
+    >>> from cbmcube.scripting import cancellable
+    >>> with cancellable():
+    ...     print("a SIGTERM here would end the block as Ctrl-C does")
+    a SIGTERM here would end the block as Ctrl-C does
     """
 
     def cancel(number: int, _frame: FrameType | None) -> None:

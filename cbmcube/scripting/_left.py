@@ -49,6 +49,12 @@ def stop_job_clusters(job: Job) -> list[str]:
     ------
     OptionError
         The job asks for no gateway.
+
+    Examples
+    --------
+    >>> from cbmcube.scripting import read_job, stop_job_clusters
+    >>> stop_job_clusters(read_job("job.toml"))  # doctest: +SKIP
+    ['a1b2']
     """
     require_gateway(job)
     try:

@@ -47,6 +47,13 @@ def logged(level: str | None, *, command: str, secrets: Sequence[str] = ()) -> I
         What each warning begins with.
     secrets
         Values that must not be seen.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from cbmcube.scripting import logged
+    >>> with logged("info", command="run", secrets=["abc"]):
+    ...     pass  # warnings inside begin with "cbmcube run:" and hide the secret
     """
     logger, before = logging.getLogger("cbmcube"), logging.getLogger("cbmcube").level
     handler = logging.StreamHandler(sys.stderr)

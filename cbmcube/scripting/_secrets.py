@@ -79,6 +79,13 @@ def secret_values(variables: Iterable[str] = ()) -> tuple[str, ...]:
     ----------
     variables
         Variables that hold secrets whatever their names, such as those of a job.
+
+    Examples
+    --------
+    >>> from cbmcube.scripting import secret_values
+    >>> getfixture("monkeypatch").setenv("ARCHIVE", "open sesame")
+    >>> "open sesame" in secret_values(["ARCHIVE"])
+    True
     """
     named = [os.environ.get(name, "") for name in variables]
     guessed = [value for name, value in os.environ.items() if is_secret_name(name)]

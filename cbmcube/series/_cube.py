@@ -61,6 +61,13 @@ def select_bands(stats: xr.Dataset, bands: Iterable[str] | str | None) -> list[s
     ------
     UnknownBandError
         If the cube does not hold a band, or none is asked for.
+
+    Examples
+    --------
+    >>> from cbmcube.series import select_bands
+    >>> from cbmcube.testing import vector_cube
+    >>> select_bands(vector_cube(), None), select_bands(vector_cube(), "NDVI")
+    (['B04', 'B08', 'NDVI'], ['NDVI'])
     """
     known = band_names(stats)
     if bands is None:
@@ -78,7 +85,15 @@ def select_bands(stats: xr.Dataset, bands: Iterable[str] | str | None) -> list[s
 
 
 def statistic_names(stats: xr.Dataset) -> list[str]:
-    """Return the labels of the axis `statistic`."""
+    """Return the labels of the axis `statistic`.
+
+    Examples
+    --------
+    >>> from cbmcube.series import statistic_names
+    >>> from cbmcube.testing import vector_cube
+    >>> statistic_names(vector_cube(statistics=["count", "mean"]))
+    ['count', 'mean']
+    """
     return [str(name) for name in stats["statistic"].to_numpy()]
 
 
@@ -89,6 +104,13 @@ def select_statistics(stats: xr.Dataset, statistics: Sequence[str] | str) -> lis
     ------
     UnknownStatisticError
         If the cube lacks one.
+
+    Examples
+    --------
+    >>> from cbmcube.series import select_statistics
+    >>> from cbmcube.testing import vector_cube
+    >>> select_statistics(vector_cube(), ["mean", "p50"])
+    ['mean', 'p50']
     """
     wanted = [statistics] if isinstance(statistics, str) else list(dict.fromkeys(statistics))
     known = statistic_names(stats)
@@ -118,6 +140,14 @@ def valid_share(stats: xr.Dataset, band: str) -> xr.DataArray:
     xarray.DataArray
         0 to 1, on `time` and `parcel` as far as `stats` has them; 0 for a parcel without
         pixels. In a cube without ``n_valid`` and ``n_total``, 1 wherever there is a mean.
+
+    Examples
+    --------
+    >>> from cbmcube.series import valid_share
+    >>> from cbmcube.testing import vector_cube
+    >>> share = valid_share(vector_cube(parcels=2), "NDVI")
+    >>> share.dims, bool((share <= 1).all())
+    (('time', 'parcel'), True)
     """
     if not {"n_valid", "n_total"} <= {*stats.data_vars} or band not in stats["band"].to_numpy():
         return stats[band].sel(statistic="mean").notnull().astype("float64")  # noqa: PD004
@@ -127,7 +157,15 @@ def valid_share(stats: xr.Dataset, band: str) -> xr.DataArray:
 
 
 def is_radar(stats: xr.Dataset) -> bool:
-    """Tell whether the cube is of a product whose relative orbits must stay apart."""
+    """Tell whether the cube is of a product whose relative orbits must stay apart.
+
+    Examples
+    --------
+    >>> from cbmcube.series import is_radar
+    >>> from cbmcube.testing import vector_cube
+    >>> is_radar(vector_cube("CARD-BS")), is_radar(vector_cube("CARD-2A"))
+    (True, False)
+    """
     return stats.attrs.get("product") in RADAR
 
 
@@ -139,6 +177,15 @@ def orbit_table(stats: xr.Dataset) -> pd.DataFrame:
     pandas.DataFrame
         Columns `relative_orbit` and `orbit_state`, and `baseline_days` for pairs of images,
         as far as the cube states them; a cube that states nothing gives no column.
+
+    Examples
+    --------
+    >>> from cbmcube.series import orbit_table
+    >>> from cbmcube.testing import vector_cube
+    >>> orbit_table(vector_cube("CARD-COH6")).drop_duplicates()
+       relative_orbit orbit_state  baseline_days
+    0              15   ascending              6
+    1             139  descending              6
     """
     columns: dict[Hashable, object] = {
         name: stats[name].to_numpy()
@@ -158,6 +205,17 @@ def refuse_mixed_orbits(stats: xr.Dataset) -> None:
     ------
     OptionError
         If the cube is of radar and has more than one.
+
+    Examples
+    --------
+    >>> from cbmcube.series import refuse_mixed_orbits
+    >>> from cbmcube.testing import vector_cube
+    >>> stats = vector_cube("CARD-BS")
+    >>> orbit = stats["relative_orbit"].to_numpy()
+    >>> refuse_mixed_orbits(stats.isel(time=orbit == orbit[0]))
+    >>> refuse_mixed_orbits(stats)
+    Traceback (most recent call last):
+    cbmcube.exceptions.OptionError: a series of radar data needs a single relative orbit...
     """
     orbits = orbit_table(stats).drop_duplicates()
     if is_radar(stats) and len(orbits) > 1:

@@ -21,7 +21,14 @@ _Floats = NDArray[np.float64]
 
 
 class Outlier(IntFlag):
-    """What is said of an observation; several can be true."""
+    """What is said of an observation; several can be true.
+
+    Examples
+    --------
+    >>> from cbmcube.series import Outlier
+    >>> Outlier.DIP in Outlier(Outlier.DIP | Outlier.PROVISIONAL)
+    True
+    """
 
     RANGE = 1
     """Below or above what a field can have."""

@@ -77,6 +77,14 @@ def time_window(
     ------
     OptionError
         If it is empty.
+
+    Examples
+    --------
+    >>> from cbmcube.series import time_window
+    >>> from cbmcube.testing import vector_cube
+    >>> begin, end = time_window(vector_cube(), ("2024-05-01", "2024-06-30"), as_of="2024-06-10")
+    >>> print(begin.astype("M8[D]"), end.astype("M8[D]"))
+    2024-05-01 2024-06-10
     """
     times = up_to(stats, as_of)["time"].to_numpy()
     given = (times.min(), times.max()) if window is None and len(times) else window

@@ -112,6 +112,17 @@ def make_events(
     ------
     OptionError
         If a column is not one of the table's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cbmcube.markers import make_events
+    >>> cuts = pd.to_datetime(["2024-05-20", "2024-05-02"])
+    >>> events = make_events({"parcel": ["P1", "P0"], "marker": "mowing", "start_date": cuts})
+    >>> events[["parcel", "marker", "status"]]
+      parcel  marker status
+    0     P0  mowing     OK
+    1     P1  mowing     OK
     """
     unknown = [name for name in columns if name not in EVENT_COLUMNS]
     if unknown or "parcel" not in columns:

@@ -60,6 +60,26 @@ class Observations:
         Names of bands.
     states
         Any of ``OK, PARTIAL, MASKED, NO_DATA, READ_FAILED``.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> store = getfixture("tmp_path") / "season"
+    >>> season = cbm.plan(
+    ...     cbm.open_catalog(country.catalogue),
+    ...     cbm.CARD_BS,
+    ...     parcels,
+    ...     period="2024-03-01/2024-03-08",
+    ...     store=store,
+    ... )
+
+    >>> season.run(progress=False).ok
+    True
+    >>> obs = cbm.open_observations(store)
+    >>> table = obs.table(bands="VV", columns=["parcel", "time", "mean"])
+    >>> len(table), list(table.columns)
+    (6, ['parcel', 'time', 'mean'])
     """
 
     def __init__(self, source: Source) -> None:

@@ -164,6 +164,22 @@ def open_plan(
         If there is no store.
     OptionError
         If it has no plan, or the product is not that of the store.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> store = getfixture("tmp_path") / "season"
+    >>> season = cbm.plan(
+    ...     cbm.open_catalog(country.catalogue),
+    ...     cbm.CARD_BS,
+    ...     parcels,
+    ...     period="2024-03-01/2024-03-08",
+    ...     store=store,
+    ... )
+
+    >>> cbm.open_plan(store).records == season.records
+    True
     """
     home = store if isinstance(store, Store) else open_store(store)
     name = plan or latest_plan(home)

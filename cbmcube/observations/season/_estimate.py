@@ -28,7 +28,14 @@ RECORD_BYTES = 28
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a provider of computers asks for, in any currency."""
+    """What a provider of computers asks for, in any currency.
+
+    Examples
+    --------
+    >>> from cbmcube.observations import Prices
+    >>> Prices(core_hour=0.03, gigabyte=0.02).core_hour
+    0.03
+    """
 
     core_hour: float = 0.0
     """For one core, one hour."""

@@ -27,7 +27,24 @@ from cbmcube.observations.store import Store
 
 
 class Plan:
-    """A season in units of work, as `plan` and `open_plan` return it."""
+    """A season in units of work, as `plan` and `open_plan` return it.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> parcels = cbm.read_parcels(country.parcels, id="field_id").head(3)
+    >>> store = getfixture("tmp_path") / "season"
+    >>> season = cbm.plan(
+    ...     cbm.open_catalog(country.catalogue),
+    ...     cbm.CARD_BS,
+    ...     parcels,
+    ...     period="2024-03-01/2024-03-08",
+    ...     store=store,
+    ... )
+
+    >>> season.records, len(season.left())  # rows that it will have, units to do
+    (12, 2)
+    """
 
     def __init__(self, store: Store, recipe: Recipe, name: str) -> None:
         self.store = store

@@ -15,7 +15,15 @@ from cbmcube.observations.season._work import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is."""
+    """How far a run is.
+
+    Examples
+    --------
+    >>> from cbmcube.observations import Progress
+    >>> state = Progress(units=40, done=10, pixels=100, all_pixels=400, seconds=5.0)
+    >>> state.share, state.left, state.seconds_left
+    (0.25, 30, 15.0)
+    """
 
     units: int
     """Units that the run has to do."""
