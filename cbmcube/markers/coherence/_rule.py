@@ -106,4 +106,5 @@ COHERENCE_PRESETS: Mapping[str, CoherenceRule] = MappingProxyType(
 """``"pooled"`` finds more events where there are 30 similar parcels; ``"sensitive"`` most, for one
 false alarm in a hundred pairs and with the weather of similar parcels taken off: to be confirmed by
 another sensor. Where there are fewer than `min_peers` of a crop it judges none (``NO_REFERENCE``).
-``"sen4cap"`` is the test of Sen4CAP (``src_s1/S1_gmd.py``), for comparison only: nominal rate 3e-8, real rate some 2 %."""
+``"sen4cap"`` is the test of Sen4CAP (``src_s1/S1_gmd.py``), for comparison only: nominal
+rate 3e-8, real rate some 2 %."""
