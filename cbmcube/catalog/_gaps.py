@@ -42,6 +42,25 @@ def find_gaps(
 
     Only tracks with two acquisitions or more are judged. Without a period, or towards an open
     end of it, nothing is expected before the first or after the last acquisition.
+
+    Parameters
+    ----------
+    acquisitions
+        What was found, in any order.
+    period
+        What was searched.
+    repeat_days
+        Repeat cycle in days; by default that of the constellation.
+
+    Examples
+    --------
+    >>> import cbmcube as cbm
+    >>> from cbmcube.catalog import find_gaps, group_acquisitions
+    >>> items = cbm.search(cbm.open_catalog(country.catalogue), cbm.CARD_BS)
+    >>> passes = group_acquisitions(items)
+    >>> track = [one for one in passes if one.relative_orbit == passes[0].relative_orbit]
+    >>> [gap.time.date() for gap in find_gaps(track[:1] + track[2:3], None, 6)]
+    [datetime.date(2024, 3, 9)]
     """
     tracks: dict[tuple[str, int, str | None], list[datetime]] = defaultdict(list)
     for one in acquisitions:
