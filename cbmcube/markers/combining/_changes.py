@@ -187,9 +187,7 @@ def _paired(
 def _check_same(one: pd.DataFrame, two: pd.DataFrame, *, rules: bool = False) -> None:
     columns = ["marker", "marker_version", "params_id"] if rules else ["marker"]
     kinds = [check_events(table)[columns].drop_duplicates() for table in (one, two)]
-    if max(map(len, kinds)) > 1 or (not (kinds[0].empty or kinds[1].empty) and not np.array_equal(
-        kinds[0].to_numpy(), kinds[1].to_numpy()
-    )):  # fmt: skip
+    if max(map(len, kinds)) > 1 or len(pd.concat(kinds).drop_duplicates()) > 1:
         named = [", ".join(kind.astype(str).agg(" ".join, axis=1)) for kind in kinds]
         raise OptionError(
             "two runs are compared if they are of one marker" + (" and rule" if rules else ""),
