@@ -148,7 +148,7 @@ def report_season(country: Country, out: Path) -> tuple[Path, Path]:
         store=store,
         period=country.period,
         filter=FILTERS[name],
-        bands=BANDS[name],
+        indices=INDICES[name],
     )
     season.run(progress=False)
     return season_report(open_observations(store), out / "season-report.html"), store

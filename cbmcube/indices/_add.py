@@ -46,8 +46,8 @@ def add_indices(
         Whether to add ``<index>_bad`` for each index: 1 where all bands have a value and the
         index has none, 0 where it has one. `count_bad` turns them into numbers of pixels.
     keep_bands
-        Whether the bands that were used stay, or the names of those that do. Without them the
-        reduction has less to do.
+        Whether the bands that were used stay, or the name or names of those that do. Without
+        them the reduction has less to do.
 
     Returns
     -------
@@ -106,7 +106,8 @@ def add_indices(
         for path in find_grids(nodes, index, resolution):
             nodes[path] = _with_index(nodes, path, index, flags=flags)
     if keep_bands is not True:
-        nodes = _without_bands(nodes, chosen, kept=keep_bands or ())
+        kept = [keep_bands] if isinstance(keep_bands, str) else keep_bands or ()
+        nodes = _without_bands(nodes, chosen, kept=kept)
     if isinstance(cubes, xr.Dataset):
         return nodes["/"]
     return xr.DataTree.from_dict(nodes, name=cubes.name)

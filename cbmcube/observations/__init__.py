@@ -7,6 +7,7 @@ from cbmcube.observations._files import (
     read_observations,
     write_observations,
     write_vector_cube,
+    write_whole,
 )
 from cbmcube.observations._table import to_geodataframe, to_observations
 from cbmcube.observations.export import to_parquet, to_postgis, to_zarr
@@ -76,4 +77,5 @@ __all__ = [
     "write_observations",
     "write_stac",
     "write_vector_cube",
+    "write_whole",
 ]

@@ -154,7 +154,23 @@ def read_observations(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def write_whole(path: str | os.PathLike[str], write: Callable[[str], Any]) -> Path:
-    """Write beside `path`, then rename, so that readers never meet half a file."""
+    """Write beside `path`, then rename, so that readers never meet half a file.
+
+    Parameters
+    ----------
+    path
+        File or folder; one that exists is replaced.
+    write
+        Gets the address to write to.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from cbmcube.observations import write_whole
+    >>> path = getfixture("tmp_path") / "note.txt"
+    >>> write_whole(path, lambda target: Path(target).write_text("done")).read_text()
+    'done'
+    """
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(

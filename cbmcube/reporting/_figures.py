@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cbmcube.observations.reading import Coverage
-from cbmcube.plotting._style import (
+from cbmcube._style import (
     BLUE,
     FAINT,
     GRID,
@@ -20,6 +19,7 @@ from cbmcube.plotting._style import (
     house_style,
     tidy,
 )
+from cbmcube.observations.reading import Coverage
 from cbmcube.reporting._scenes import Scenes
 from cbmcube.reporting._svg import new_figure, to_svg
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cbmcube._style import FAINT, house_style
 from cbmcube.observations.reading import Coverage
-from cbmcube.plotting._style import FAINT, house_style
 from cbmcube.reporting._svg import new_figure, to_svg
 
 FEW = 3_000

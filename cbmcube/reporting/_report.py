@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from cbmcube._canvas import require_matplotlib
 from cbmcube.exceptions import OptionError
-from cbmcube.observations import Observations
-from cbmcube.observations._files import write_whole
+from cbmcube.observations import Observations, write_whole
 from cbmcube.observations.reading import Coverage
 from cbmcube.reporting import _figures, _map, _profiles, _tables
 from cbmcube.reporting._page import Content, render
@@ -86,7 +86,7 @@ def season_report(
     >>> page.name
     'report.html'
     """
-    _require_matplotlib()
+    require_matplotlib("season reports")
     _require_sense(obs, worst, slowest)
     samples = None if parcels is None else _profiles.named(parcels)
     coverage, places = obs.coverage(), obs.places()
@@ -161,12 +161,3 @@ def _require_sense(obs: Observations, worst: int, slowest: int) -> None:
             given=f"worst={worst}, slowest={slowest}",
             allowed="1 or more",
         )
-
-
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib as mpl  # noqa: F401, PLC0415 - an extra
-    except ImportError as error:
-        raise ImportError(
-            "season reports are drawn with matplotlib: pip install 'cbmcube[plot]'"
-        ) from error

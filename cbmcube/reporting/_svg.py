@@ -8,8 +8,8 @@ import warnings
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from cbmcube.plotting._canvas import as_written
-from cbmcube.plotting._style import FAINT, GRID, INK
+from cbmcube._canvas import as_written
+from cbmcube._style import FAINT, GRID, INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -112,6 +112,10 @@ def test_indices_may_use_those_before_them(tree):
 
 
 def test_used_bands_and_empty_grids_can_be_left_out(tree):
+    for kept in ("B08", ["B08"]):  # of three bands that are used
+        some = add_indices(tree, ["NDVI", "NDMI"], keep_bands=kept)
+        assert "B08" in some[FINE]
+        assert "B04" not in some[FINE]
     cubes = add_indices(tree, ["NDVI", "NDMI"], keep_bands=False)
     assert set(cubes[FINE].data_vars) == {"B02", "NDVI"}
     assert set(cubes[COARSE].data_vars) == {"B05", "B07", "NDMI"}

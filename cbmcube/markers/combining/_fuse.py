@@ -29,7 +29,6 @@ from cbmcube.markers.events import Intervals, overlaps, select_apart
 
 _DAY = 86_400 * 10**9
 
-_Flags = NDArray[np.bool_]
 _Ints = NDArray[np.int64]
 
 
@@ -117,7 +116,7 @@ def _heard(one: Side, two: Side) -> _Ints:
     """Return the gravity of parcels of which the silence of radar says nothing."""
     gravity = either(one, two)
     for side, other in ((one, two), (two, one)):
-        told = _is_optical(side) & ~_is_optical(other)
+        told = side.optical & ~other.optical
         gravity = np.where(told, side.gravity, gravity)
     return gravity
 
@@ -131,7 +130,7 @@ def _alone(
     is_p = (events["confidence_kind"] == "p_value").to_numpy()
     several = (events["sources"].map(len) > 1).to_numpy()
     weak = is_p & ~several & (events["confidence"].to_numpy(dtype=float) < rule.alone - 1e-6)
-    well_seen = (_is_optical(other) & (other.gravity == LOOKED))[number]
+    well_seen = (other.optical & (other.gravity == LOOKED))[number]
     if gaps is None:
         well_seen &= other.longest[number] <= rule.seen_days
     else:
@@ -143,12 +142,6 @@ def _alone(
         status=events["status"].where(~doubtful, "NOT_VALID"),
         reason=events["reason"].where(~doubtful, "UNCONFIRMED"),
     )
-
-
-def _is_optical(side: Side) -> _Flags:
-    """(parcel): whether any source of the table sees light; not where it lacks the parcel."""
-    return np.array([any(not name.startswith("S1") for name in names)
-                     for names in side.sources], dtype=bool)  # fmt: skip
 
 
 def _gaps(gaps: pd.DataFrame | None, parcels: pd.Index) -> Intervals | None:

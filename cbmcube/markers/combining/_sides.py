@@ -43,6 +43,8 @@ class Side:
     """(parcel): longest time without one in days, NaN where it is not known."""
     sources: list[list[str]]
     """(parcel): who looked, or should have."""
+    optical: NDArray[np.bool_]
+    """(parcel): whether one of them sees light; not where the table lacks the parcel."""
     names: dict[str, str]
     """Marker, version and parameters; empty for a table without rows."""
 
@@ -60,12 +62,16 @@ class Side:
         gravity = table["reason"].astype(object).map(order).where(~is_event).fillna(LOOKED)
         state = events.assign(gravity=gravity).drop_duplicates("parcel").set_index("parcel")
         state = state.reindex(parcels)
+        sources = [one if isinstance(one, list) else [] for one in state["sources"]]
         return cls(
             events=events[is_event].reset_index(drop=True),
             gravity=state["gravity"].fillna(_ABSENT).to_numpy(dtype=int),
             n_obs=state["n_obs_window"].fillna(0).to_numpy(dtype=int),
             longest=state["max_gap_days"].to_numpy(dtype=float),
-            sources=[one if isinstance(one, list) else [] for one in state["sources"]],
+            sources=sources,
+            optical=np.array(
+                [any(not name.startswith("S1") for name in some) for some in sources], dtype=bool
+            ),
             names=names,
         )
 

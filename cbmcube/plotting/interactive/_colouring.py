@@ -13,8 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from cbmcube._html import html_text
+from cbmcube._style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW
 from cbmcube.series import band_names, select_bands, select_statistics
 
 _LATEST = 10  # acquisitions among which the one with most values is looked for

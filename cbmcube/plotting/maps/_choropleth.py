@@ -9,9 +9,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from cbmcube.exceptions import MissingCRSError, OptionError
-from cbmcube.plotting._canvas import as_written, canvas, require_matplotlib
-from cbmcube.plotting._style import (
+from cbmcube._canvas import as_written, canvas, require_matplotlib
+from cbmcube._style import (
     BLUE,
     FAINT,
     GREEN,
@@ -22,6 +21,7 @@ from cbmcube.plotting._style import (
     YELLOW,
     house_style,
 )
+from cbmcube.exceptions import MissingCRSError, OptionError
 from cbmcube.plotting.maps._map import frame, in_metres, map_height
 from cbmcube.plotting.maps._shapes import add_shapes, group_paths
 

@@ -7,7 +7,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 
-from cbmcube.plotting._style import FAINT
+from cbmcube._style import FAINT
 
 
 def in_metres(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

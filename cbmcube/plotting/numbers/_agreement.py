@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._style import BLUE, FAINT, INK, ORANGE, VERMILLION, house_style
+from cbmcube._canvas import canvas, require_matplotlib
+from cbmcube._style import BLUE, FAINT, INK, ORANGE, VERMILLION, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

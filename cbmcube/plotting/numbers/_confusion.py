@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import numpy as np
 import pandas as pd
 
+from cbmcube._canvas import as_written, canvas, require_matplotlib
+from cbmcube._style import INK, house_style
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import as_written, canvas, require_matplotlib
-from cbmcube.plotting._style import INK, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

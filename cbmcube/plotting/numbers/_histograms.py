@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from cbmcube._canvas import new_figure, require_matplotlib
+from cbmcube._style import BLUE, GRID, band_colours, house_style
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import new_figure, require_matplotlib
-from cbmcube.plotting._style import BLUE, GRID, band_colours, house_style
 from cbmcube.plotting.numbers._table import Dates, finite, pick_days, read_values
 from cbmcube.series import select_bands, select_statistics
 

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from dask.base import compute
 
+from cbmcube._canvas import canvas, require_matplotlib
+from cbmcube._style import BLUE, FAINT, GRID, VERMILLION, house_style
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._style import BLUE, FAINT, GRID, VERMILLION, house_style
 from cbmcube.plotting.numbers._table import Dates, pick_days, read_values
 from cbmcube.series import select_bands, select_statistics
 

@@ -11,9 +11,9 @@ import xarray as xr
 from odc.geo.crs import CRS
 from odc.geo.geom import Geometry
 
+from cbmcube._canvas import as_written, new_figure, require_matplotlib
+from cbmcube._style import house_style
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import as_written, new_figure, require_matplotlib
-from cbmcube.plotting._style import house_style
 from cbmcube.plotting.pictures._chips import layers_of, read_chips
 from cbmcube.plotting.pictures._contact import Page, draw_page
 from cbmcube.plotting.pictures._ground import Outline, grids_of, read_outline

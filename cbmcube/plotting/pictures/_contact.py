@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from cbmcube.plotting._style import BLACK, FAINT, GRID, INK, YELLOW
+from cbmcube._style import BLACK, FAINT, GRID, INK, YELLOW
 from cbmcube.plotting.pictures._classes import class_handles
 from cbmcube.plotting.pictures._picture import Limits, Picture
 

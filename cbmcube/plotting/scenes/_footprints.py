@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rasterio.enums import MergeAlg
 from rasterio.transform import from_bounds
 
+from cbmcube._canvas import canvas, require_matplotlib
+from cbmcube._style import FAINT, INK, VERMILLION, house_style
 from cbmcube.exceptions import MissingCRSError, OptionError
-from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._style import FAINT, INK, VERMILLION, house_style
 from cbmcube.plotting.scenes._scenes import SceneReport, Scenes, counted, scenes_of
 
 if TYPE_CHECKING:

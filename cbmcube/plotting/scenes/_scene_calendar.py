@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 import pystac
 
-from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import canvas, require_matplotlib
-from cbmcube.plotting._style import (
+from cbmcube._canvas import canvas, require_matplotlib
+from cbmcube._style import (
     BLUE,
     FAINT,
     GREEN,
@@ -26,6 +25,7 @@ from cbmcube.plotting._style import (
     house_style,
     tidy,
 )
+from cbmcube.exceptions import OptionError
 from cbmcube.plotting.scenes._scenes import NO_TILE, SceneReport, Scenes, counted, scenes_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from cbmcube._style import INK, axis_days, event_colours, text_width
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._style import INK, axis_days, event_colours, text_width
 
 _LABEL_SIZE = 8.0  # points
 _SPELLINGS = (("event", "date"), ("marker", "main_date"))

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cbmcube.plotting._peers import ENOUGH
-from cbmcube.plotting._style import (
+from cbmcube._style import (
     FAINT,
     INK,
     band_colours,
@@ -18,6 +17,7 @@ from cbmcube.plotting._style import (
     text_width,
     tidy,
 )
+from cbmcube.plotting._peers import ENOUGH
 from cbmcube.plotting.seasons._select import ParcelSeries
 
 _SIZE = 4.0

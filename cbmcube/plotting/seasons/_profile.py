@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from cbmcube._canvas import as_written, new_figure, require_matplotlib
+from cbmcube._style import axis_days, house_style
 from cbmcube.exceptions import OptionError
-from cbmcube.plotting._canvas import as_written, new_figure, require_matplotlib
-from cbmcube.plotting._style import axis_days, house_style
 from cbmcube.plotting.seasons._events import Events, draw_events, draw_labels, event_table, place
 from cbmcube.plotting.seasons._panels import draw_panel
 from cbmcube.plotting.seasons._select import ParcelSeries, parcel_series

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbmcube.plotting import profile
-from cbmcube.plotting._style import (
+from cbmcube._style import (
     band_colours,
     event_colours,
     house_style,
     orbit_label,
     orbit_styles,
 )
+from cbmcube.plotting import profile
 from cbmcube.plotting.seasons._events import lanes_of
 from cbmcube.testing import vector_cube
 
