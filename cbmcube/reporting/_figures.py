@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cbmcube._canvas import new_figure
 from cbmcube._style import (
     BLUE,
     FAINT,
@@ -21,7 +22,7 @@ from cbmcube._style import (
 )
 from cbmcube.observations.reading import Coverage
 from cbmcube.reporting._scenes import Scenes
-from cbmcube.reporting._svg import new_figure, to_svg
+from cbmcube.reporting._svg import to_svg
 
 TRACKS = 40
 """Tracks that the calendar of scenes shows; a country has some ten of them."""
@@ -51,7 +52,7 @@ def scene_calendar(scenes: Scenes) -> str:
     shown = tracks[:TRACKS]
     line = {name: number for number, name in enumerate(shown)}
     with house_style():
-        figure = new_figure(_WIDTH, 1.35 + 0.26 * max(len(shown), 1))
+        figure = new_figure(_WIDTH, 1.35 + 0.26 * max(len(shown), 1), layout="constrained")
         axis = figure.subplots()
         for status in ("not used", "complete", "pending", "failed"):
             here = table[(table["status"] == status) & table["track"].isin(shown)]
@@ -103,7 +104,7 @@ def histogram(coverage: Coverage) -> str:
     edges = np.arange(0, most + step + 1, step) - 0.5
     counts = np.histogram(usable, bins=edges)[0]
     with house_style():
-        figure = new_figure(_WIDTH, 2.6)
+        figure = new_figure(_WIDTH, 2.6, layout="constrained")
         axis = figure.subplots()
         axis.bar(edges[:-1] + step / 2, counts, width=0.9 * step, color=BLUE)
         axis.set_xlim(edges[0] - 0.3, edges[-1] + 0.3)
@@ -127,7 +128,7 @@ def months(coverage: Coverage) -> str:
     names = [str(month) for month in table.index]
     place = np.arange(len(names))
     with house_style():
-        figure = new_figure(_WIDTH, 4.0)
+        figure = new_figure(_WIDTH, 4.0, layout="constrained")
         upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 2))
         upper.bar(place, table["mean"], width=0.7, color=SKY, label="mean")
         upper.vlines(place, table["p10"], table["p90"], color=BLUE, linewidth=2.4)

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cbmcube._canvas import new_figure
 from cbmcube._style import FAINT, house_style
 from cbmcube.observations.reading import Coverage
-from cbmcube.reporting._svg import new_figure, to_svg
+from cbmcube.plotting.maps import group_paths
+from cbmcube.reporting._svg import to_svg
 
 FEW = 3_000
 """Parcels that are drawn one by one; more are drawn as means of cells."""
@@ -41,7 +43,7 @@ def coverage_map(
     known = np.isfinite(x) & np.isfinite(y) & np.isfinite(usable)
     with house_style():
         if not known.any():
-            figure = new_figure(10.0, 2.0)
+            figure = new_figure(10.0, 2.0, layout="constrained")
             axis = figure.subplots()
             axis.set_axis_off()
             axis.text(0.5, 0.5, "no parcel to show", ha="center", va="center", color=FAINT)
@@ -83,7 +85,7 @@ def _frame(box: tuple[float, float, float, float]) -> tuple[Any, Any]:
     west, south, east, north = box
     stretch = 1 / max(0.05, np.cos(np.deg2rad((south + north) / 2)))
     shape = stretch * (north - south) / (east - west)
-    figure = new_figure(10.0, float(np.clip(8.2 * shape, 2.6, 7.5)) + 0.6)
+    figure = new_figure(10.0, float(np.clip(8.2 * shape, 2.6, 7.5)) + 0.6, layout="constrained")
     axis = figure.subplots()
     axis.set(xlim=(west, east), ylim=(south, north), aspect=stretch)
     axis.set_xlabel("longitude (°)")
@@ -97,24 +99,22 @@ def _frame(box: tuple[float, float, float, float]) -> tuple[Any, Any]:
 def _draw_outlines(
     axis: Any, outlines: gpd.GeoDataFrame, usable: NDArray[np.float64], limits: tuple[float, float]
 ) -> Any:
-    from matplotlib.collections import PolyCollection  # noqa: PLC0415 - an extra
+    from matplotlib.collections import PathCollection  # noqa: PLC0415 - an extra
 
-    parts = outlines.geometry.explode(index_parts=False, ignore_index=False)
-    place = pd.Series(np.arange(len(outlines)), index=outlines.index)
-    numbers = place.loc[parts.index].to_numpy()
-    rings = [np.asarray(part.exterior.coords)[:, :2] for part in parts]
-    many = len(rings) > 500
-    drawn = PolyCollection(
-        rings,
-        array=usable[numbers],
+    values, place = np.unique(usable, return_inverse=True)
+    group, paths = group_paths(outlines.geometry.to_numpy(), place)
+    many = len(outlines) > 500
+    drawn = PathCollection(
+        paths,
+        array=values[group],
         cmap=_colours(),
         # A raster cannot follow the page's colours.
         edgecolors="face" if many else "#ffffff",
         linewidths=0.5,
+        rasterized=many,
     )
     drawn.set_clim(*_scale(limits))
-    drawn.set_rasterized(many)
-    axis.add_collection(drawn)
+    axis.add_collection(drawn, autolim=False)
     return drawn
 
 

@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cbmcube._canvas import as_written
 from cbmcube._style import FAINT, GRID, INK
@@ -25,13 +25,6 @@ _THEME = {
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b(?=[;\"' ])")
 _SIZE = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
-
-
-def new_figure(width: float, height: float) -> Any:
-    """Return a figure in inches that pyplot never hears of."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def to_svg(figure: Figure, *, name: str, alt: str) -> str:

@@ -34,8 +34,8 @@ def explore(
 ) -> Any:
     """Show parcels on an interactive map; a click on one draws its profile below.
 
-    The graphics card draws the map, so half a million parcels stay fluid. Only the one date and
-    statistic that colour the map are computed, and with each click one parcel.
+    The browser's graphics card draws the map. Only the one date and statistic that colour it are
+    computed, and with each click one parcel.
 
     Parameters
     ----------
