@@ -15,7 +15,7 @@ from shapely import box
 
 import cbmcube as cbm
 from cbmcube._html import html_bar, html_fold, html_frame, html_panel, html_table, html_text
-from cbmcube.catalog._facts import REPORT_KEY, Dropped, Facts
+from cbmcube.catalog.items._facts import REPORT_KEY, Dropped, Facts
 from cbmcube.observations.season._progress import Progress, _Line, _Notebook
 from cbmcube.observations.season._report import RunReport, SeasonStatus
 from cbmcube.observations.season._work import Outcome

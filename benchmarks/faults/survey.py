@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 import cbmcube as cbm
 from benchmarks.faults.corrupt import CRS, SIDE, STEP, Case, cases, checksum, make, write_good
-from cbmcube.cube._checksum import Promise, Verify, require_promised_bytes
+from cbmcube.cube.reading._checksum import Promise, Verify, require_promised_bytes
 from cbmcube.exceptions import Error
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,8 @@ from typing import Literal
 import pystac
 
 from cbmcube.catalog import AccessPolicy, gate_items, group_acquisitions
-from cbmcube.cube._nodata import nodata_number, stored_dtype
-from cbmcube.cube._radiometry import Radiometry, decide
-from cbmcube.cube._refuse import require_projected
-from cbmcube.cube._sources import Source, item_sources, native_grids
+from cbmcube.cube.grids import Source, item_sources, native_grids, require_projected
+from cbmcube.cube.radiometry import Radiometry, decide, nodata_number, stored_dtype
 from cbmcube.exceptions import (
     AccessError,
     BadItemError,

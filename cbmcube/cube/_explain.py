@@ -16,8 +16,8 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from cbmcube.cube._explanation import Explanation, GridExplanation
-from cbmcube.cube._grid import geobox_bounds
 from cbmcube.cube._load import load_native
+from cbmcube.cube.grids import geobox_bounds
 from cbmcube.exceptions import GridMismatchError, OptionError
 from cbmcube.parcels import check_parcels
 from cbmcube.products import Product

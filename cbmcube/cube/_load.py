@@ -10,14 +10,21 @@ import pystac
 import xarray as xr
 
 from cbmcube.catalog import AccessPolicy, gate_items, group_acquisitions
-from cbmcube.cube._blocks import DEFAULT_BLOCK, block_sizes
-from cbmcube.cube._checksum import require_verify
-from cbmcube.cube._header import header_geobox
 from cbmcube.cube._open import Wish, open_grid
-from cbmcube.cube._order import OnError, Verify
-from cbmcube.cube._resample import Like, Resampling, asked_geobox, choose_resampling
-from cbmcube.cube._sources import CubeGrid, Source, item_profile, item_sources, native_grids
-from cbmcube.cube._unread import require_on_error
+from cbmcube.cube.grids import (
+    DEFAULT_BLOCK,
+    CubeGrid,
+    Like,
+    Resampling,
+    Source,
+    asked_geobox,
+    block_sizes,
+    choose_resampling,
+    item_profile,
+    item_sources,
+    native_grids,
+)
+from cbmcube.cube.reading import OnError, Verify, header_geobox, require_on_error, require_verify
 from cbmcube.exceptions import BadItemError, EmptySearchError, OptionError, SeveralGridsError
 from cbmcube.products import Band, Product
 

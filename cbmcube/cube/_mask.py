@@ -11,8 +11,8 @@ import odc.geo.xr  # noqa: F401  # registers the .odc accessor
 import xarray as xr
 from numpy.typing import NDArray
 
-from cbmcube.cube._nest import nested_blocks, repeat_pixels
-from cbmcube.cube._unread import COULD_NOT_BE_READ, FAILED, failed_code
+from cbmcube.cube.grids import nested_blocks, repeat_pixels
+from cbmcube.cube.reading import COULD_NOT_BE_READ, FAILED, failed_code
 from cbmcube.exceptions import GridMismatchError, OptionError
 from cbmcube.products import MaskRule, Product
 

@@ -13,23 +13,29 @@ from odc.geo.xr import xr_coords
 from odc.loader import RasterLoadParams, RasterSource
 
 from cbmcube.catalog import Acquisition
-from cbmcube.cube._blocks import Blocks, BlockSize
-from cbmcube.cube._checksum import Promise
-from cbmcube.cube._fill import Filling, band_array
-from cbmcube.cube._nodata import (
+from cbmcube.cube.grids import Blocks, BlockSize, CubeGrid, Source, source_bounds
+from cbmcube.cube.radiometry import (
+    Radiometry,
+    decide,
     nodata_number,
     one_nodata,
     require_no_guess,
     stated_number,
     stored_dtype,
+    time_coords,
 )
-from cbmcube.cube._order import OnError, ReadOrder, Verify
-from cbmcube.cube._planes import time_coords
-from cbmcube.cube._radiometry import Radiometry, decide
-from cbmcube.cube._reader import CardDriver
-from cbmcube.cube._resample import source_bounds
-from cbmcube.cube._sources import CubeGrid, Source
-from cbmcube.cube._unread import COULD_NOT_BE_READ, failed_code, require_free_code
+from cbmcube.cube.reading import (
+    COULD_NOT_BE_READ,
+    CardDriver,
+    Filling,
+    OnError,
+    Promise,
+    ReadOrder,
+    Verify,
+    band_array,
+    failed_code,
+    require_free_code,
+)
 from cbmcube.exceptions import OptionError
 from cbmcube.products import Band, Product
 

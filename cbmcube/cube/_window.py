@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from cbmcube.catalog import AccessPolicy, Acquisition
-from cbmcube.cube._blocks import BlockSize
-from cbmcube.cube._grid import Bounds, geobox_bounds, grid_key
 from cbmcube.cube._load import find_sources, in_order
 from cbmcube.cube._open import Wish, open_grid
-from cbmcube.cube._order import OnError, Verify
-from cbmcube.cube._sources import CubeGrid, Source, item_sources, native_grids
+from cbmcube.cube.grids import (
+    BlockSize,
+    Bounds,
+    CubeGrid,
+    Source,
+    geobox_bounds,
+    grid_key,
+    item_sources,
+    native_grids,
+)
+from cbmcube.cube.reading import OnError, Verify
 from cbmcube.exceptions import NoGridError, NoOverlapError, UnknownBandError
 from cbmcube.products import Product
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pystac
 from shapely.geometry import box, mapping
 
-from cbmcube.catalog._facts import REPORT_KEY, Dropped, Facts
-from cbmcube.catalog._period import parse_period
+from cbmcube.catalog.filters._period import parse_period
+from cbmcube.catalog.items._facts import REPORT_KEY, Dropped, Facts
 
 FIRST = datetime(2024, 3, 1, 10, 10)  # noqa: DTZ001 - as items from Python code have it
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cbmcube.cube._radiometry import calibrate, decide
+from cbmcube.cube.radiometry._radiometry import calibrate, decide
 from cbmcube.products import list_products
-from tests.cube.test_radiometry import item_with
+from tests.cube.radiometry.test_radiometry import item_with
 
 PAGE = (Path(__file__).parents[2] / "docs" / "products.md").read_text()
 
