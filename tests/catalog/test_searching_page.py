@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cbmcube.catalog import _door, _outline, from_opensearch
+from cbmcube.catalog import from_opensearch
+from cbmcube.catalog.access import _door
+from cbmcube.catalog.searching import _outline
 
 PAGE = Path(__file__).parents[2] / "docs" / "searching.md"
 CELLS = re.findall(r"```\{code-cell\} python3\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)

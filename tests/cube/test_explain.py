@@ -68,7 +68,7 @@ def test_decisions_are_grouped(cubes):
 
 def test_no_more_is_read_than_was_told(cubes, monkeypatch):
     """Counted at the door: pixels that are decoded, times their stored size."""
-    from cbmcube.cube import _reader
+    from cbmcube.cube.reading import _reader
 
     read = []
     real = _reader.calibrate

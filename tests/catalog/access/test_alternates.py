@@ -14,7 +14,7 @@ from affine import Affine
 
 import cbmcube as cbm
 from cbmcube.catalog import AccessPolicy, gate_items, open_catalog, search
-from cbmcube.catalog import _alternates as alternates
+from cbmcube.catalog.access import _alternates as alternates
 from cbmcube.catalog.access._access import Gate
 from cbmcube.catalog.access._alternates import ORIGINAL, final_asset, zip_path
 from cbmcube.cluster import local_cluster

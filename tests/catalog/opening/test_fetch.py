@@ -11,8 +11,8 @@ import pystac_client
 import pytest
 
 import cbmcube as cbm
-from cbmcube.catalog import _door as door
 from cbmcube.catalog import open_catalog, prop, report, search
+from cbmcube.catalog.access import _door as door
 from cbmcube.exceptions import (
     CatalogError,
     EmptySearchError,

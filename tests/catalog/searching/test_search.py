@@ -226,7 +226,7 @@ def test_fifty_thousand_items_take_seconds(make_item):
         )
         for n in range(50_000)
     ]
-    catalog = cbm.catalog.FrozenCatalog(tuple(map(cbm.catalog._feature.Feature, items)))
+    catalog = cbm.catalog.FrozenCatalog(tuple(map(cbm.catalog.filters.Feature, items)))
     start = time.perf_counter()
     found = search(
         catalog, aoi=(5, 40, 40, 60), period="2024-06/2024-07", filter="eo:cloud_cover < 50"

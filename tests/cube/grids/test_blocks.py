@@ -17,7 +17,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 import cbmcube as cbm
-from cbmcube.cube import _blocks
+from cbmcube.cube.grids import _blocks
 from cbmcube.cube.grids._blocks import Blocks
 from cbmcube.cube.grids._sources import Source
 from cbmcube.exceptions import OptionError

@@ -12,7 +12,7 @@ import rasterio.errors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbmcube.cube import _checksum
+from cbmcube.cube.reading import _checksum
 from cbmcube.cube.reading._checksum import Promise, require_promised_bytes
 from cbmcube.exceptions import OptionError, ReadError
 from tests.file_server import serve_files

@@ -8,7 +8,7 @@ import rasterio
 from affine import Affine
 
 import cbmcube as cbm
-from cbmcube.cube import _header
+from cbmcube.cube.reading import _header
 from cbmcube.exceptions import NoGridError, ReadError
 
 
