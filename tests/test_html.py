@@ -193,5 +193,5 @@ def test_progress_in_a_terminal_stays_on_one_line(monkeypatch):
     _Line(out)(Progress(units=4, done=1, pixels=1, all_pixels=4, seconds=1.0))
     assert out.getvalue().startswith("\r 25% | 1 of 4 units")
     assert len(out.getvalue()) == 40
-    _Line(out)(Progress(units=4, done=4, pixels=4, all_pixels=4, seconds=1.0))
-    assert out.getvalue().endswith("\n")
+    _Line(out)(Progress(units=4, done=2, pixels=2, all_pixels=4, seconds=1.0, over=True))
+    assert out.getvalue().endswith("\n"), "what comes after a stopped run begins a line"

@@ -39,6 +39,8 @@ class Progress:
     """Pixels that the run has to decode."""
     seconds: float = 0.0
     """Since the run began."""
+    over: bool = False
+    """Whether the run has ended, be it with units left."""
 
     @property
     def left(self) -> int:
@@ -105,14 +107,14 @@ class Counter:
             self._done += 1
             self._records += outcome.rows
 
-    def tell(self, *, now: bool = False) -> None:
-        """Tell the watcher, if it is time or `now`."""
+    def tell(self, *, over: bool = False) -> None:
+        """Tell the watcher, if it is time or the run is `over`."""
         moment = time.perf_counter()
-        if now or moment - self._told >= self._every:
+        if over or moment - self._told >= self._every:
             self._told = moment
-            self._watch(self.state())
+            self._watch(self.state(over=over))
 
-    def state(self) -> Progress:
+    def state(self, *, over: bool) -> Progress:
         """Return how far the run is."""
         return Progress(
             units=self._units,
@@ -122,6 +124,7 @@ class Counter:
             pixels=self._pixels,
             all_pixels=self._all,
             seconds=time.perf_counter() - self._begin,
+            over=over,
         )
 
 
@@ -146,7 +149,7 @@ class _Line:
         # What reaches the edge of the terminal would wrap, and no longer be written over.
         text = str(state)[: shutil.get_terminal_size().columns - 1]
         self._width = max(self._width, len(text))
-        end = "\n" if state.left == 0 else ""
+        end = "\n" if state.over else ""
         print(f"\r{text:<{self._width}}", end=end, file=self._out, flush=True)
 
 

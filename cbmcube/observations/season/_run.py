@@ -53,9 +53,9 @@ def run_plan(
     )
     asked = stop.is_set if isinstance(stop, Event) else stop or (lambda: False)
     log = _Log(plan, run, client, len(units))
-    with _ending(make_pool(Job(plan.store, plan.recipe, tries, timeout), client)) as pool:
+    pool = make_pool(Job(plan.store, plan.recipe, tries, timeout), client)
+    with _ending(pool, counter):
         outcomes, stopped = _work(pool, plan.tasks(units), counter, log, asked)
-    counter.tell(now=True)
     snapshot, left = publish(plan)
     report = RunReport(run, tuple(outcomes), left, time.perf_counter() - begin, snapshot, stopped)
     log.end(report)
@@ -94,12 +94,13 @@ def _work(
 
 
 @contextmanager
-def _ending(pool: Pool) -> Iterator[Pool]:
-    """Let go of what was not begun, whatever ends the run."""
+def _ending(pool: Pool, counter: Counter) -> Iterator[None]:
+    """Let go of what was not begun and say how far it came, whatever ends the run."""
     try:
-        yield pool
+        yield
     finally:
         pool.drop()
+        counter.tell(over=True)
 
 
 class _Log:

@@ -193,6 +193,7 @@ def test_a_run_stops_when_asked_and_goes_on_later(make_plan):
     assert report.left == len(season.left()) > 0
     assert status(season.store).done == len(season.units) - report.left
     assert [state.done for state in seen] == sorted(state.done for state in seen)
+    assert [state.over for state in seen] == [False] * (len(seen) - 1) + [True]
     assert json.dumps([state.to_dict() for state in seen])
     report = season.run(progress=False)
     assert report.ok
