@@ -8,11 +8,11 @@ import os
 import shutil
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cloudpickle
 import geopandas as gpd
 import pystac
 import pytest
@@ -117,9 +117,9 @@ class Stage:
     played: list[Played] = field(default_factory=list)
 
     def play(self, page: Path) -> Played:
+        self.played.append(Played())
         blocks = with_cells_that_are_needed(find_blocks(page))
-        self.played.append(play(blocks, instead=self.instead))
-        return self.played[-1]
+        return play(blocks, instead=self.instead, played=self.played[-1])
 
     def close(self) -> None:
         """End what pages leave open, as readers do when they leave."""
@@ -139,16 +139,14 @@ def stage(land, tmp_path, monkeypatch) -> Iterator[Stage]:
     monkeypatch.setattr(demo, "make_country", checked(demo.make_country, _linked))
     for name in VARIABLES:
         monkeypatch.setenv(name, "abc")
-    signing = _signing_package()
-    monkeypatch.setitem(sys.modules, signing.__name__, signing)
-    cloudpickle.register_pickle_by_value(signing)  # workers have no such package
+    monkeypatch.setitem(sys.modules, "planetary_computer", _signing_package())
     addresses = dict.fromkeys(CATALOGUES, str(folder / "season.json"))
     addresses |= {"/eodc/products": str(folder), "s3://bucket/": f"{folder}/"}
     found = Stage(folder, addresses)
     yield found
     found.close()
-    cloudpickle.unregister_pickle_by_value(signing)
-    sys.modules["matplotlib.pyplot"].close("all")
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def _linked(folder: str, **_: object) -> Country:
@@ -161,12 +159,13 @@ def _linked(folder: str, **_: object) -> Country:
 def _signing_package() -> types.ModuleType:
     """Microsoft's package signs an address; this one leaves it as it is."""
     module = types.ModuleType("planetary_computer")
-    exec("def sign_url(href):\n    return href\n", module.__dict__)  # noqa: S102
+    # No function of a module, so that it travels to workers, which have no such package.
+    module.sign_url = lambda href: href
     return module
 
 
 @pytest.fixture
-def gateway_is_played(workers: Client, monkeypatch) -> None:
+def gateway_is_played(workers: Client, monkeypatch) -> Callable[..., AbstractContextManager]:
     """In place of a gateway, a cluster that is there; what is said to it must be sayable.
 
     With a server of Dask Gateway, these pages run among the tests of services.
@@ -182,6 +181,7 @@ def gateway_is_played(workers: Client, monkeypatch) -> None:
     for name in ("list_clusters", "stop_clusters"):
         nothing = checked(getattr(cluster, name), lambda *_, **__: [])
         monkeypatch.setattr(cluster, name, nothing)
+    return lend
 
 
 @pytest.fixture

@@ -34,14 +34,15 @@ def play(
     blocks: Iterable[Block],
     *,
     instead: Mapping[str, str] | None = None,
-    names: Mapping[str, Any] | None = None,
+    played: Played | None = None,
 ) -> Played:
     """Run blocks one after the other with the same names.
 
     `instead` gives texts by what stands in their place; one that ends in ``/`` is exchanged
     where a text begins with it.
     """
-    played = Played(names={"__name__": "page", **(names or {})})
+    played = played or Played()
+    played.names["__name__"] = "page"
     played.names[_SHOW] = lambda code, value: played.shown[code].append(value)
     for block in blocks:
         tree = ast.parse(block.text, filename=block.place)
