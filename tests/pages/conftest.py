@@ -121,6 +121,11 @@ class Stage:
         blocks = with_cells_that_are_needed(find_blocks(page))
         return play(blocks, instead=self.instead, played=self.played[-1])
 
+    def place(self, address: str) -> str:
+        """Return where an address of the pages leads."""
+        found = [text for text in self.instead if address.startswith(text)]
+        return address.replace(found[0], self.instead[found[0]]) if found else address
+
     def close(self) -> None:
         """End what pages leave open, as readers do when they leave."""
         for played in self.played:

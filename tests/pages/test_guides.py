@@ -91,11 +91,12 @@ def stand_in(name):
 
 
 @pytest.fixture(scope="module")
-def before_and_after(country, tmp_path_factory):
+def before_and_after(land, tmp_path_factory):
     """What each tool that is at hand gives, and what cbmcube gives in its place."""
     found, last, played = {}, None, Played()
     played.names |= {"connection": Service(), "features": {"type": "FeatureCollection"}}
-    addresses = {"parcels.gpkg": str(country.parcels), "season.parquet": str(country.catalogue)}
+    files = {"parcels.gpkg": "parcels.gpkg", "season.parquet": "season.json"}
+    addresses = {name: str(land / file) for name, file in files.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("coming-from"))
         for name in ELSEWHERE:

@@ -49,9 +49,13 @@ def needs_clusters(stage, workers, gateway_is_played, pip_is_played):
 
 
 @pytest.fixture
-def needs_hubs(stage, stac_server, gateway_is_played, monkeypatch):
-    lent = checked(cbm.local_cluster, gateway_is_played)
-    monkeypatch.setattr(cbm, "local_cluster", lent)  # a real one is on the page of clusters
+def needs_workers(gateway_is_played, monkeypatch):
+    """One cluster for several pages; the page on clusters has its own."""
+    monkeypatch.setattr(cbm, "local_cluster", checked(cbm.local_cluster, gateway_is_played))
+
+
+@pytest.fixture
+def needs_hubs(stage, stac_server, needs_workers):
     stage.instead["https://stac.agency.internal"] = stac_server.url
     stage.instead["stac.agency.internal"] = "127.0.0.1"
 
@@ -89,6 +93,7 @@ NEEDS = {
     "hubs.md": "needs_hubs",
     "observations.md": "needs_observations",
     "scripting.md": "needs_a_job",
+    "season.md": "needs_workers",
 }
 
 
@@ -143,8 +148,8 @@ def getting_started(played, stage):
 
 def chunks(played, stage):
     assert len(played.names["items"]) > 0
-    assert any(size for size in played.names["stats"].sizes.values())
-    assert "axes" in dir(played.names["figure"])
+    assert played.names["stats"].sizes["parcel"] == len(played.names["parcels"])
+    assert len(played.names["figure"].axes) > 0
 
 
 def hubs(played, stage):
@@ -152,7 +157,6 @@ def hubs(played, stage):
     assert len(frozen) > 0
     assert len(cbm.open_observations(stage.folder / "season-s2")) > 0
     assert {item.datetime.month for item in played.names["items"]} == {5}
-    assert all(item.properties["eo:cloud_cover"] < 60 for item in played.names["items"][:0])
 
 
 def clusters(played, stage):
@@ -176,11 +180,11 @@ def season(played, stage):
     [grown] = played.shown["season.run()"]
     assert grown.done > 0
     [plan] = played.shown["season"]
-    assert season.n_units == plan.n_units + grown.done
-    later = cbm.open_observations(stage.folder / "dk-2024-bs")
+    assert len(season.units) == len(plan.units) + grown.done
+    later = cbm.open_observations(stage.place("s3://bucket/dk-2024-bs"))
     assert len(obs) < len(later)
     assert {time.month for time in later.table()["time"]} == {3, 4, 5}
-    assert played.names["greenness"].n_units > 0
+    assert played.names["greenness"].records > 0
 
 
 def observations(played, stage):
