@@ -170,33 +170,38 @@ def _signing_package() -> types.ModuleType:
 
 
 @pytest.fixture
-def gateway_is_played(workers: Client, monkeypatch) -> Callable[..., AbstractContextManager]:
-    """In place of a gateway, a cluster that is there; what is said to it must be sayable.
-
-    With a server of Dask Gateway, these pages run among the tests of services.
-    """
+def lend(workers: Client) -> Callable[..., AbstractContextManager[Client]]:
+    """Lend out the cluster that is there, with what its workers are given."""
 
     @contextlib.contextmanager
-    def lend(*_: object, env=None, s3=(), bearer=None, signer=None, **__: object):
+    def lent(*_: object, env=None, s3=(), bearer=None, signer=None, **__: object):
         given = {"env": env, "s3": s3, "bearer": bearer, "signer": signer}
         with cluster.prepare_workers(workers, **given), workers.as_current():
             yield workers
 
+    return lent
+
+
+@pytest.fixture
+def _gateway_is_played(lend, monkeypatch) -> None:
+    """In place of a gateway, the cluster that is there; what is said to it must be sayable.
+
+    With a server of Dask Gateway, these pages run in test_servers.py.
+    """
     monkeypatch.setattr(cbm, "gateway_cluster", checked(cbm.gateway_cluster, lend))
     for name in ("list_clusters", "stop_clusters"):
         nothing = checked(getattr(cluster, name), lambda *_, **__: [])
         monkeypatch.setattr(cluster, name, nothing)
-    return lend
 
 
 @pytest.fixture
-def database_is_played(monkeypatch) -> None:
-    """Without a database nothing is written; with one, see the tests of services."""
+def _database_is_played(monkeypatch) -> None:
+    """Without a database nothing is written; with one, see test_servers.py."""
     monkeypatch.setattr(export, "to_postgis", checked(export.to_postgis, lambda *_, **__: 0))
 
 
 @pytest.fixture
-def pip_is_played(stage: Stage, monkeypatch) -> None:
+def _pip_is_played(stage: Stage, monkeypatch) -> None:
     """Nothing is installed into the environment that the tests run in."""
     (stage.folder / "dist" / "cbmcube-0.1.0-py3-none-any.whl").touch()
     survey = cluster.check_cluster
@@ -205,6 +210,4 @@ def pip_is_played(stage: Stage, monkeypatch) -> None:
         assert wheel is None or Path(wheel).is_file()
         return survey(client, strict=False)
 
-    monkeypatch.setattr(
-        cluster, "install_on_workers", checked(cluster.install_on_workers, install)
-    )
+    monkeypatch.setattr(cluster, "install_on_workers", checked(cluster.install_on_workers, install))

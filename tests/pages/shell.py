@@ -41,17 +41,17 @@ def commands(text: str) -> Iterator[list[str]]:
         words: list[str] = []
         lexer = shlex.shlex(_SCHEDULE.sub("", line), posix=True, punctuation_chars=True)
         lexer.whitespace_split, lexer.commenters = True, "#"
-        tokens = iter(lexer)
-        for token in tokens:
-            if _OPERATOR.fullmatch(token):
+        found = iter(lexer)
+        for word in found:
+            if _OPERATOR.fullmatch(word):
                 yield from _inner(words)
                 words = []
-            elif re.match(r"[<>]", token):
-                if token == ">&" and words and words[-1].isdigit():
+            elif re.match(r"[<>]", word):
+                if word == ">&" and words and words[-1].isdigit():
                     words.pop()  # as in 2>&1
-                next(tokens)
+                next(found)
             else:
-                words.append(token)
+                words.append(word)
         yield from _inner(words)
 
 

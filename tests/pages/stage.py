@@ -111,4 +111,3 @@ def checked(function: Callable[..., Any], answer: Callable[..., Any]) -> Callabl
         return answer(*args, **options)
 
     return called
-

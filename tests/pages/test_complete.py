@@ -19,7 +19,7 @@ JOBS = [one for page in PAGES for one in find_blocks(page) if one.language == "t
 BUILD = ast.parse((ROOT / "docs" / "conf.py").read_text())
 
 
-def not_run(page, pages=PAGES):
+def not_run(page):
     """Return the blocks of a page that are in a language that is run, and are not."""
     front = re.match(r"\A---\n(.*?)\n---\n", page.read_text(), flags=re.DOTALL)
     cells_run = bool(front and "file_format: mystnb" in front[1] and "name: python3" in front[1])

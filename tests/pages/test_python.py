@@ -16,15 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from distributed import Client
 
 import cbmcube as cbm
 from cbmcube.__main__ import main
 from cbmcube.catalog import AccessPolicy
 from cbmcube.observations.store import open_store
-from tests.pages.conftest import Stage
+from tests.pages.conftest import CATALOGUES, VARIABLES
 from tests.pages.fences import find_blocks, find_pages
-from tests.pages.stage import Played, checked, play, with_cells_that_are_needed
+from tests.pages.stage import checked
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::cbmcube.warnings.RepairedParcelsWarning"),
@@ -44,24 +43,24 @@ PAGES = [
 
 
 @pytest.fixture
-def needs_clusters(stage, workers, gateway_is_played, pip_is_played):
+def needs_clusters(stage, workers, _gateway_is_played, _pip_is_played):
     stage.instead["tcp://scheduler.example.org:8786"] = workers.scheduler.address
 
 
 @pytest.fixture
-def needs_workers(gateway_is_played, monkeypatch):
+def _needs_workers(lend, monkeypatch):
     """One cluster for several pages; the page on clusters has its own."""
-    monkeypatch.setattr(cbm, "local_cluster", checked(cbm.local_cluster, gateway_is_played))
+    monkeypatch.setattr(cbm, "local_cluster", checked(cbm.local_cluster, lend))
 
 
 @pytest.fixture
-def needs_hubs(stage, stac_server, needs_workers):
+def needs_hubs(stage, stac_server, _gateway_is_played, _needs_workers):
     stage.instead["https://stac.agency.internal"] = stac_server.url
     stage.instead["stac.agency.internal"] = "127.0.0.1"
 
 
 @pytest.fixture
-def needs_observations(stage, radar, database_is_played):
+def needs_observations(stage, radar, _database_is_played):
     for name in ("dk-2024-bs", "dk-2024-bs-again"):
         shutil.copytree(radar, stage.folder / name)
 
@@ -87,23 +86,23 @@ class Tensor:
         return self.values
 
 
+@pytest.fixture
+def needs_a_job():
+    """As `cbmcube init` leaves it; its country is there, so that none is made."""
+    assert main(["init", "job.toml"]) == 0
+    text = Path("job.toml").read_text()
+    assert text.count("2024-03/2024-05") == 1
+    Path("job.toml").write_text(text.replace("2024-03/2024-05", "2024-03"))
+
+
 NEEDS = {
     "clusters.md": "needs_clusters",
     "crop-types.md": "needs_crop_types",
     "hubs.md": "needs_hubs",
     "observations.md": "needs_observations",
     "scripting.md": "needs_a_job",
-    "season.md": "needs_workers",
+    "season.md": "_needs_workers",
 }
-
-
-@pytest.fixture
-def needs_a_job(stage):
-    """As `cbmcube init` leaves it; its country is there, so that none is made."""
-    assert main(["init", "job.toml"]) == 0
-    text = Path("job.toml").read_text()
-    assert text.count("2024-03/2024-05") == 1
-    Path("job.toml").write_text(text.replace("2024-03/2024-05", "2024-03"))
 
 
 # --- the pages ------------------------------------------------------------------------------------
@@ -120,6 +119,8 @@ def test_a_page_runs_from_top_to_bottom(request, stage, page):
 def test_what_is_told_of_pages_is_of_pages_that_are_there():
     known = {page.name for page in find_pages()}
     assert {*NEEDS, *CLAIMS, *ELSEWHERE} <= known
+    text = "".join(page.read_text() for page in PAGES)
+    assert [one for one in (*CATALOGUES, *VARIABLES) if one not in text] == []
 
 
 # --- what their texts claim -----------------------------------------------------------------------
@@ -141,12 +142,12 @@ def readme(played, stage):
     xr.testing.assert_equal(again.compute(), played.names["stats"].compute())
 
 
-def getting_started(played, stage):
+def getting_started(played, _stage):
     assert {item.collection_id for item in played.names["items"]} == {"CARD-2A"}
     assert played.names["parcels"].index[0] == "DK000010"
 
 
-def chunks(played, stage):
+def chunks(played, _stage):
     assert len(played.names["items"]) > 0
     assert played.names["stats"].sizes["parcel"] == len(played.names["parcels"])
     assert len(played.names["figure"].axes) > 0
@@ -159,7 +160,7 @@ def hubs(played, stage):
     assert {item.datetime.month for item in played.names["items"]} == {5}
 
 
-def clusters(played, stage):
+def clusters(played, _stage):
     """Wherever it was computed, the numbers are those of this process."""
     cubes, parcels = played.names["cubes"], played.names["parcels"]
     xr.testing.assert_identical(
@@ -220,7 +221,7 @@ def observations(played, stage):
     assert whole.ok
 
 
-def products(played, stage):
+def products(played, _stage):
     [listed] = played.shown["list_products()"]
     assert {"CARD-2A", "CARD-BS", "CARD-COH6", "GFM"} == {one.name for one in listed}
     # what the examples define is looked at in tests/products/test_docs.py
@@ -233,20 +234,20 @@ def scripting(played, stage):
     assert open_store(stage.folder / "season") is not None
 
 
-def searching(played, stage):
+def searching(played, _stage):
     [item] = played.names["items"]
     assert set(item.assets) == {"VV", "VH"}
     assert item.id == "S1A"
 
 
-def crop_types(played, stage):
+def crop_types(played, _stage):
     x, tensor = played.names["x"], played.names["tensor"]
     assert tensor.dims == ("parcel", "time", "channel")
     np.testing.assert_array_equal(x.numpy(), tensor.values.transpose(0, 2, 1))
     assert np.shares_memory(x.numpy(), tensor.values)
 
 
-def security(played, stage):
+def security(played, _stage):
     policy = played.names["policy"]
     assert isinstance(policy, AccessPolicy)
     items = cbm.search(played.names["catalog"], cbm.CARD_2A)

@@ -49,7 +49,10 @@ def test_the_check_sees_what_is_wrong(text, word):
 
 
 def test_commands_are_found_wherever_they_stand():
-    text = "# no\n0 2 * * * cd /a && . ./e && flock -n .l sh -c 'b 1 && c 2 >> o' >> n.log 2>&1\nd \\\n e | f\n"
+    text = (
+        "# no\n0 2 * * * cd /a && . ./e && flock -n .l sh -c 'b 1 && c 2 >> o' >> n.log 2>&1\n"
+        "d \\\n e | f\n"
+    )
     assert [*commands(text)] == [
         *(["cd", "/a"], [".", "./e"], ["b", "1"], ["c", "2"]),
         *(["d", "e"], ["f"]),
@@ -68,7 +71,8 @@ def test_the_demo_is_run_by_the_gate():
     assert all(words == ["demo"] for words in demos)
 
 
-def test_commands_of_pages_run_in_their_order(stage, capsys):
+@pytest.mark.usefixtures("stage")
+def test_commands_of_pages_run_in_their_order(capsys):
     """From `init` to the nightly run; and the page's own job as a workflow of Argo."""
     told = {}
     for block, words in OURS:

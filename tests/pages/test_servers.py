@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 
 import dask
 import pytest
@@ -11,46 +12,71 @@ import pytest
 import cbmcube as cbm
 from cbmcube import cluster
 from cbmcube.exceptions import OptionError
-from tests.pages.conftest import land, pip_is_played, radar, stac_server, stage, workers  # noqa: F401
 from tests.pages.fences import ROOT
 from tests.pages.test_python import CLAIMS
 from tests.services.gateway import gateway_or_skip
-from tests.services.test_export import database, rows  # noqa: F401
+from tests.services.processes import MissingServiceError, skip_or_fail
+from tests.services.s3 import ObjectStore, run_s3
+from tests.services.test_export import programs, rows, run_postgis
 
 pytestmark = [
     pytest.mark.services,
     pytest.mark.filterwarnings("ignore::cbmcube.warnings.RepairedParcelsWarning"),
     pytest.mark.filterwarnings("ignore::cbmcube.warnings.OutsideParcelsWarning"),
-    pytest.mark.filterwarnings("ignore:Scale request of 8 workers"),  # this server gives three
+    pytest.mark.filterwarnings("ignore:.*would exceed resource limit"),  # of this server
 ]
 DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[ObjectStore]:
+    try:
+        with run_s3() as found:
+            yield found
+    except MissingServiceError as missing:
+        skip_or_fail(missing)
 
 
 @pytest.fixture
 def bucket(s3, stage, monkeypatch):
     """The bucket of the pages in a real object store, whose address a variable names."""
-    s3.client().create_bucket(Bucket="bucket")
+    for name in [one for one in os.environ if one.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.secret)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     del stage.instead["s3://bucket/"]
-    yield s3
     client = s3.client()
+    client.create_bucket(Bucket="bucket")
+    yield client
     for one in client.list_objects_v2(Bucket="bucket").get("Contents", []):
         client.delete_object(Bucket="bucket", Key=one["Key"])
     client.delete_bucket(Bucket="bucket")
 
 
+@pytest.fixture
+def database() -> Iterator[str]:
+    try:
+        tools = programs()
+    except MissingServiceError as missing:
+        skip_or_fail(missing)
+    with run_postgis(tools) as url:
+        yield url
+
+
 def test_a_season_in_a_bucket(bucket, stage):
     played = stage.play(DOCS / "season.md")
     CLAIMS["season.md"](played, stage)
-    assert bucket.client().list_objects_v2(Bucket="bucket")["KeyCount"] > 0
+    assert bucket.list_objects_v2(Bucket="bucket")["KeyCount"] > 0
 
 
-def test_reading_a_season_from_a_bucket_into_a_database(bucket, stage, radar, database):  # noqa: F811
+def test_reading_a_season_from_a_bucket_into_a_database(bucket, stage, radar, database):
     for name in ("dk-2024-bs", "dk-2024-bs-again"):
         for path in radar.rglob("*"):
             if path.is_file():
                 key = f"{name}/{path.relative_to(radar).as_posix()}"
-                bucket.client().upload_file(str(path), "bucket", key)
+                bucket.upload_file(str(path), "bucket", key)
     stage.instead["postgresql://user@host/cbm"] = database
     played = stage.play(DOCS / "observations.md")
     CLAIMS["observations.md"](played, stage)
@@ -65,7 +91,7 @@ def gateway():
 
 
 @pytest.fixture
-def own_gateway(gateway, stage, monkeypatch):
+def _own_gateway(gateway, stage, monkeypatch):
     """The gateway that Dask's settings name, as on a hub, and the one of the pages."""
     login = gateway.login("me")
     stage.instead["https://dask.example.org"] = login["address"]
@@ -85,7 +111,8 @@ def own_gateway(gateway, stage, monkeypatch):
         gateway.wait_until_empty()
 
 
-def test_clusters_of_a_gateway(own_gateway, stage, workers, pip_is_played, monkeypatch):  # noqa: F811
+@pytest.mark.usefixtures("_own_gateway", "_pip_is_played")
+def test_clusters_of_a_gateway(stage, workers, monkeypatch):
     stage.instead["tcp://scheduler.example.org:8786"] = workers.scheduler.address
     monkeypatch.setattr(cluster, "stop_clusters", _known(cluster.stop_clusters))
     played = stage.play(DOCS / "clusters.md")
@@ -94,7 +121,8 @@ def test_clusters_of_a_gateway(own_gateway, stage, workers, pip_is_played, monke
     assert played.shown["stop_clusters()"] == [[]]
 
 
-def test_a_hub_with_a_gateway(own_gateway, stage, stac_server):  # noqa: F811
+@pytest.mark.usefixtures("_own_gateway")
+def test_a_hub_with_a_gateway(stage, stac_server):
     stage.instead["https://stac.agency.internal"] = stac_server.url
     stage.instead["stac.agency.internal"] = "127.0.0.1"
     played = stage.play(DOCS / "hubs.md")
