@@ -130,7 +130,7 @@ class Stage:
         """End what pages leave open, as readers do when they leave."""
         for played in self.played:
             for value in played.names.values():
-                if isinstance(value, Client):
+                if isinstance(value, Client) and value.cluster is None:  # not one that was lent
                     value.close()
 
 
