@@ -247,11 +247,12 @@ def crop_types(played, _stage):
     assert np.shares_memory(x.numpy(), tensor.values)
 
 
-def security(played, _stage):
+def security(played, stage):
     policy = played.names["policy"]
     assert isinstance(policy, AccessPolicy)
     items = cbm.search(played.names["catalog"], cbm.CARD_2A)
-    assert len(items) > 0  # the files lie below the root that is allowed
+    assert len(items) > 0
+    assert [str(root) for root in policy.roots] == [str(stage.folder)]
 
 
 CLAIMS = {
