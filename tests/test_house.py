@@ -9,8 +9,6 @@ import pytest
 
 import cbmcube as cbm
 
-pytestmark = pytest.mark.filterwarnings("ignore::cbmcube.warnings.RepairedParcelsWarning")
-
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "cbmcube").rglob("*.py"))
 LARGEST = 400
@@ -39,25 +37,6 @@ def test_public_names_are_sorted_and_documented():
     names = [name for name in cbm.__all__ if name != "__version__"]
     assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
     assert all(getattr(cbm, name).__doc__ for name in names)
-
-
-def test_the_readme_shows_code_that_runs(country, tmp_path, monkeypatch):
-    """The block as it stands, on the demo's country instead of the example's addresses."""
-    pytest.importorskip("matplotlib").use("Agg")
-    text = (ROOT / "README.md").read_text()
-    code = text.split("```python\n")[1].split("```")[0]
-    for example, real in (
-        ('"https://stac.example.org/api/v1"', repr(str(country.catalogue))),
-        ('"parcels.gpkg"', repr(str(country.parcels))),
-        ("eo:cloud_cover < 60", "eo:cloud_cover < 30"),
-    ):
-        assert example in code
-        code = code.replace(example, real)
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  # it is our own text
-    assert (names["table"]["state"] == "OK").any()
-    assert (tmp_path / "season.zarr").is_dir()
 
 
 def marked_traps():

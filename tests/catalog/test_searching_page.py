@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 from cbmcube.catalog import from_opensearch
 from cbmcube.catalog.access import _door
 from cbmcube.catalog.searching import _outline
+from tests.pages.fences import ROOT, find_blocks
+from tests.pages.stage import play
 
-PAGE = Path(__file__).parents[2] / "docs" / "searching.md"
-CELLS = re.findall(r"```\{code-cell\} python3\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+PAGE = ROOT / "docs" / "searching.md"
+CELLS = [block for block in find_blocks(PAGE) if block.language == "{code-cell}"]
 
 
 @pytest.mark.filterwarnings("ignore::cbmcube.warnings.RepairedParcelsWarning")
 def test_the_cells_run_and_show_what_the_text_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    shown = []
-    for number, cell in enumerate(CELLS):
-        *statements, last = cell.strip().split("\n")
-        exec(compile("\n".join(statements), f"cell {number}", "exec"), names)  # noqa: S102  # our text
-        if re.match(r"[\w.]+ = ", last) or last.startswith("print"):
-            exec(compile(last, f"cell {number}", "exec"), names)  # noqa: S102
-        else:
-            shown.append(eval(compile(last, f"cell {number}", "eval"), names))  # noqa: S307
-    _, condition, same, dropped, passes, classes, unchanged = shown
+    shown = [values[-1] for values in play(CELLS).shown.values() if values[-1] is not None]
+    _, condition, same, dropped, passes, classes, _frozen, unchanged = shown
     assert repr(condition).startswith("(eo:cloud_cover < 60 OR eo:cloud_cover IS NULL) AND ")
     assert same is True
     assert unchanged is True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,17 +10,17 @@ import pytest
 from cbmcube.cube.radiometry._radiometry import calibrate, decide
 from cbmcube.products import list_products
 from tests.cube.radiometry.test_radiometry import item_with
+from tests.pages.fences import ROOT, find_blocks
+from tests.pages.stage import play
 
-PAGE = (Path(__file__).parents[2] / "docs" / "products.md").read_text()
+PATH = ROOT / "docs" / "products.md"
+PAGE = PATH.read_text()
 
 
 @pytest.fixture(scope="module")
 def names():
     """What the examples of the page define, in order."""
-    found = {}
-    for code in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
-        exec(compile(code, "products.md", "exec"), found)  # noqa: S102  # it is our own text
-    return found
+    return play(find_blocks(PATH)).names
 
 
 def test_every_profile_has_its_row():

@@ -5,26 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(python|\{code-cell\}[^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+from tests.pages.fences import find_blocks, find_pages
 
-
-def blocks(text):
-    """Return the Python of a page: examples, and cells that the build of the docs runs."""
-    for kind, code in BLOCK.findall(text):
-        if kind == "python":
-            yield code
-        else:
-            yield re.sub(r"\A(---\n.*?---\n|(:[^\n]*\n)+)", "", code, flags=re.DOTALL)
-
-
-WITH_CODE = [page for page in PAGES if any(blocks(page.read_text()))]
+WITH_CODE = [page for page in find_pages() if any(one.is_python for one in find_blocks(page))]
 
 
 class Names(ast.NodeVisitor):
@@ -99,20 +85,32 @@ class Names(ast.NodeVisitor):
                     self.known.pop(one.id, None)
 
 
-def wrong_names(text):
+def wrong_names(page):
     """Return what is wrong with the Python of a page."""
     known = {"cbm": importlib.import_module("cbmcube")}
     wrong = []
-    for code in blocks(text):
+    for block in find_blocks(page):
+        if not block.is_python:
+            continue
         found = Names(known)
-        found.visit(ast.parse(code))
+        found.visit(ast.parse(block.text, filename=block.place))
         known, wrong = found.known, wrong + found.wrong
     return [*dict.fromkeys(wrong)]
 
 
+@pytest.fixture
+def wrong(tmp_path):
+    def look(text):
+        page = tmp_path / "page.md"
+        page.write_text(text)
+        return wrong_names(page)
+
+    return look
+
+
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
 def test_a_page_uses_names_and_arguments_that_exist(page):
-    assert wrong_names(page.read_text()) == []
+    assert wrong_names(page) == []
 
 
 @pytest.mark.parametrize(
@@ -126,16 +124,16 @@ def test_a_page_uses_names_and_arguments_that_exist(page):
         ("import cbmcube.zonal\ncbmcube.zonal.nothing", "cbmcube.zonal has no nothing"),
     ],
 )
-def test_the_check_sees_what_is_wrong(code, word):
-    [found] = wrong_names(f"text\n\n```python\n{code}\n```\n")
+def test_the_check_sees_what_is_wrong(wrong, code, word):
+    [found] = wrong(f"text\n\n```python\n{code}\n```\n")
     assert word in found
 
 
-def test_a_cell_without_its_options_is_python():
+def test_a_cell_without_its_options_is_python(wrong):
     cell = "```{code-cell} python3\n:tags: [remove-stderr]\nx = cbm.no_name\n```\n"
-    assert wrong_names(cell) == ["cbmcube has no no_name"]
+    assert wrong(cell) == ["cbmcube has no no_name"]
 
 
-def test_names_that_a_page_takes_for_itself_are_its_own():
-    assert wrong_names("```python\nfrom other import cbm\ncbm.anything()\n```\n") == []
-    assert wrong_names("```python\ncbm = make()\ncbm.anything()\n```\n") == []
+def test_names_that_a_page_takes_for_itself_are_its_own(wrong):
+    assert wrong("```python\nfrom other import cbm\ncbm.anything()\n```\n") == []
+    assert wrong("```python\ncbm = make()\ncbm.anything()\n```\n") == []

@@ -3,89 +3,29 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import re
 import sys
-from contextlib import nullcontext
-from pathlib import Path
-from types import SimpleNamespace
+import types
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import cbmcube as cbm
 from cbmcube.products import list_products
+from tests.pages.fences import find_blocks, find_pages
+from tests.pages.stage import Played, play
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::cbmcube.warnings.RepairedParcelsWarning",
     "ignore::cbmcube.warnings.OutsideParcelsWarning",
 )
 
-DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {path.name: path for path in find_pages()}
 LEAK = re.compile(r"([\d.]+) ± ([\d.]+)(?:, (\d+) lost)?")
 
 
 def page(name):
-    return (DOCS / name).read_text()
-
-
-def blocks(name, kind="python"):
-    found = re.findall(rf"^```{kind}\n(.*?)^```$", page(name), flags=re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\A(:[^\n]*\n)+", "", code) for code in found]
-
-
-def run(code, names, place):
-    exec(compile(code, place, "exec"), names)  # noqa: S102  # it is our own text
-
-
-@pytest.fixture
-def stand_in(country, tmp_path, monkeypatch):
-    """The demo's catalogue in place of a hub, its parcels in place of yours, and no cluster.
-
-    What is called must take the arguments as they are written.
-    """
-
-    def instead(function, answer):
-        signature = inspect.signature(function)
-
-        def called(*args, **options):
-            signature.bind(*args, **options)
-            return answer(*args, **options)
-
-        return called
-
-    really, parcels = cbm.open_catalog, cbm.read_parcels
-    monkeypatch.setattr(
-        cbm, "open_catalog", instead(really, lambda *_a, **_o: really(country.catalogue))
-    )
-    monkeypatch.setattr(
-        cbm,
-        "read_parcels",
-        instead(parcels, lambda *_a, **o: parcels(country.parcels, **o).head(6)),
-    )
-    for name in ("gateway_cluster", "local_cluster"):
-        none = instead(getattr(cbm, name), lambda *_a, **_o: nullcontext())
-        monkeypatch.setattr(cbm, name, none)
-    monkeypatch.setattr(cbm, "check_cluster", lambda _client: "nothing differs")
-    signs = SimpleNamespace(sign_url=lambda href: href)
-    monkeypatch.setitem(sys.modules, "planetary_computer", signs)
-    for name in ("CDSE_KEY", "CDSE_SECRET", "STAC_TOKEN"):
-        monkeypatch.setenv(name, "abc")
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("name", ["hubs.md", "chunks.md"])
-def test_a_guide_runs_from_top_to_bottom(name, tmp_path):
-    pytest.importorskip("matplotlib").use("Agg")
-    names: dict = {}
-    for number, code in enumerate(blocks(name)):
-        run(code, names, f"{name}, block {number}")
-    assert len(names["items"]) > 0
-    if name == "hubs.md":
-        assert (tmp_path / "season.parquet").is_file()
-        assert len(cbm.open_observations("season-s2")) > 0
+    return PAGES[name].read_text()
 
 
 def test_the_hubs_are_those_of_the_profiles():
@@ -119,31 +59,64 @@ def test_the_bytes_of_the_table_are_those_of_the_formula():
 # --- from other tools -----------------------------------------------------------------------------
 
 
+ELSEWHERE = {"ee", "openeo"}
+"""Tools that are services: what is written to them is sent to a stand-in."""
+
+
+class Service:
+    """Takes the calls that the page makes, and remembers them."""
+
+    def __init__(self, said=()):
+        self.said = said
+
+    def __getattr__(self, name):
+        if name not in CALLS:
+            raise AttributeError(name)
+        return lambda *args, **options: Service((*self.said, (name, args, options)))
+
+    def map(self, function):
+        return function(self)
+
+
+CALLS = {
+    *("ImageCollection", "filterDate", "mean", "count", "combine", "reduceRegions"),
+    *("load_collection", "aggregate_spatial"),
+}
+
+
+def stand_in(name):
+    module = types.ModuleType(name)
+    module.ImageCollection, module.Reducer = Service().ImageCollection, Service()
+    return module
+
+
 @pytest.fixture(scope="module")
-def before_and_after(country, tmp_path_factory):
+def before_and_after(land, tmp_path_factory):
     """What each tool that is at hand gives, and what cbmcube gives in its place."""
-    found, names, last = {}, {}, None
-    folder = tmp_path_factory.mktemp("coming-from")
+    found, last, played = {}, None, Played()
+    played.names |= {"connection": Service(), "features": {"type": "FeatureCollection"}}
+    files = {"parcels.gpkg": "parcels.gpkg", "season.parquet": "season.json"}
+    addresses = {name: str(land / file) for name, file in files.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for number, code in enumerate(blocks("coming-from.md")):
-            asked = re.findall(r"^(?:import|from) (\w+)", code, flags=re.MULTILINE)
-            needed = [*asked, "rioxarray"] if "xvec" in asked else asked
-            if any(importlib.util.find_spec(name) is None for name in needed):
+        patch.chdir(tmp_path_factory.mktemp("coming-from"))
+        for name in ELSEWHERE:
+            patch.setitem(sys.modules, name, stand_in(name))
+        for block in find_blocks(PAGES["coming-from.md"]):
+            asked = re.findall(r"^(?:import|from) (\w+)", block.text, flags=re.MULTILINE)
+            needed = {*asked, "rioxarray"} if "xvec" in asked else {*asked}
+            if any(importlib.util.find_spec(name) is None for name in needed - ELSEWHERE):
                 last = None
                 continue
-            real = code.replace('"parcels.gpkg"', repr(str(country.parcels)))
-            real = real.replace('"season.parquet"', repr(str(country.catalogue)))
-            run(real, names, f"coming-from.md, block {number}")
+            play([block], instead=addresses, played=played)
             tool = asked[0] if asked and asked[0] != "cbmcube" else None
-            if "before" in names and tool:
-                found[tool] = [names.pop("before"), None]
+            if "before" in played.names and tool:
+                found[tool] = [played.names.pop("before"), None]
                 last = tool
-            elif "after" in names:
-                after = names.pop("after")
+            elif "after" in played.names:
+                after = played.names.pop("after")
                 if last:
                     found[last][1] = after
-    return found, names
+    return found, played.names
 
 
 @pytest.mark.filterwarnings("ignore")  # of the other libraries
@@ -188,10 +161,7 @@ def test_the_other_lines_run_too(before_and_after):
 @pytest.fixture(scope="module")
 def cells():
     """What the cells of the explanation define."""
-    names: dict = {}
-    for number, code in enumerate(blocks("explanation.md", r"\{code-cell\} python3")):
-        run(code, names, f"explanation.md, cell {number}")
-    return names
+    return play(find_blocks(PAGES["explanation.md"])).names
 
 
 def test_the_text_on_pixel_rules_is_what_the_cell_measures(cells):
