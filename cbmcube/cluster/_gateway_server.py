@@ -97,6 +97,8 @@ def ask(
         return found[0]
     if not failed:
         failed.append(TimeoutError(f"no answer within {seconds:g} s"))
+    if isinstance(failed[0], Warning):  # the caller made it an error; the gateway did answer
+        raise failed[0]
     raise _translated(failed[0], gateway.address) from failed[0]
 
 

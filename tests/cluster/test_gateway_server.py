@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from types import SimpleNamespace
 
 import dask
@@ -148,3 +149,11 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch):
         gateway_cluster("http://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_warning_that_is_an_error_stays_what_it_is():
+    def grant():
+        warnings.warn("fewer workers than asked for", UserWarning, stacklevel=1)
+
+    with pytest.raises(UserWarning, match="fewer workers"):
+        ask(PLACE, grant, seconds=5)
