@@ -13,6 +13,14 @@ Array = NDArray[np.float64]
 CROPS = ("winter wheat", "grassland", "maize", "sugar beet")
 """Crops of the parcels, in turns."""
 
+PLANTED = {
+    "winter wheat": ("harvest", (150.0,)),
+    "grassland": ("mowing", (85.0, 130.0, 178.0)),
+    "maize": ("sowing", (60.0,)),
+    "sugar beet": ("sowing", (45.0,)),
+}
+"""What happens on the field of each crop, and on which days of the season."""
+
 
 @dataclass(frozen=True, slots=True)
 class Track:
@@ -53,13 +61,18 @@ def invent_season(
     rng: np.random.Generator,
 ) -> Season:
     day = ((coords["time"][1] - start) / np.timedelta64(1, "D"))[:, None]
-    shift = rng.normal(0, 4, parcels)[None, :]  # no two fields are sown on one day
+    shift = lateness(parcels, rng)[None, :]
     kinds = np.arange(parcels) % len(CROPS)
     curves = [_cereal, _meadow, _maize, _beet]
     pairs = [curve(day - _baseline(coords) - shift) for curve in curves]
     green = np.choose(kinds[None, :], [green for green, _ in pairs])
     disturbed = np.choose(kinds[None, :], [fresh for _, fresh in pairs])
     return Season(day, coords["relative_orbit"][1][:, None], green, disturbed, rng)
+
+
+def lateness(parcels: int, rng: np.random.Generator) -> Array:
+    """Return by how many days each field is late: no two are sown on one day."""
+    return rng.normal(0, 4, parcels)
 
 
 def _baseline(coords: Mapping[str, tuple[str, NDArray]]) -> Array | float:  # type: ignore[type-arg]
@@ -80,23 +93,28 @@ def _fresh(day: Array, *events: float, fade: float) -> Array:
     return fresh
 
 
+def _days(crop: str) -> tuple[float, ...]:
+    return PLANTED[crop][1]
+
+
 def _cereal(day: Array) -> tuple[Array, Array]:
     canopy = _rise(day, 20, 9) - _rise(day, 118, 8)
-    return np.where(day < 150, canopy, 0.05), _fresh(day, 150, fade=30)
+    [harvest] = _days("winter wheat")
+    return np.where(day < harvest, canopy, 0.05), _fresh(day, harvest, fade=30)
 
 
 def _meadow(day: Array) -> tuple[Array, Array]:
-    cuts = (85.0, 130.0, 178.0)
+    cuts = _days("grassland")
     return _rise(day, 15, 10) * (1 - 0.6 * _fresh(day, *cuts, fade=14)), _fresh(day, *cuts, fade=7)
 
 
 def _maize(day: Array) -> tuple[Array, Array]:
     canopy = _rise(day, 108, 7) - 0.5 * _rise(day, 195, 10)
-    return canopy, _fresh(day, 60, fade=25)
+    return canopy, _fresh(day, *_days("maize"), fade=25)
 
 
 def _beet(day: Array) -> tuple[Array, Array]:
-    return _rise(day, 90, 8), _fresh(day, 45, fade=20)
+    return _rise(day, 90, 8), _fresh(day, *_days("sugar beet"), fade=20)
 
 
 def _ndvi(season: Season, _: str) -> tuple[Array, Array]:

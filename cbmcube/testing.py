@@ -13,11 +13,22 @@ import xarray as xr
 import xvec
 from numpy.typing import NDArray
 
-from cbmcube._seasons import CROPS, OPTICAL, RADAR, VALUES, Array, Season, Track, invent_season
+from cbmcube._seasons import (
+    CROPS,
+    OPTICAL,
+    PLANTED,
+    RADAR,
+    VALUES,
+    Array,
+    Season,
+    Track,
+    invent_season,
+    lateness,
+)
 from cbmcube.exceptions import OptionError, UnknownStatisticError
 from cbmcube.products import CARD_2A, CARD_BS, CARD_COH6, Product
 
-__all__ = ["vector_cube"]
+__all__ = ["planted_events", "vector_cube"]
 
 _STATISTICS = ("count", "mean", "std", "min", "max", "p25", "p50", "p75")
 _PRODUCTS = {product.name: product for product in (CARD_2A, CARD_BS, CARD_COH6)}
@@ -42,6 +53,7 @@ def vector_cube(
     (cut three times), maize and sugar beet. Optical cubes have two orbits, clouds (wholly
     and partly covered parcels) and the index NDVI; radar cubes have two orbits that differ by
     a constant in dB; coherence drops under a canopy and jumps after each cut or harvest.
+    When that was tells :func:`planted_events`.
 
     Parameters
     ----------
@@ -83,7 +95,7 @@ def vector_cube(
     product = _product(product)
     names = _bands(product, bands)
     rng = np.random.default_rng(seed)
-    ids = [f"P{number}" for number in range(parcels)] if isinstance(parcels, int) else [*parcels]
+    ids = _ids(parcels)
     parcel_coords, n_total = _parcels(ids, rng)
     time_coords = _acquisitions(product, start, days)
     season = invent_season(time_coords, np.datetime64(start), len(ids), rng)
@@ -109,6 +121,63 @@ def vector_cube(
     if lazy:  # coordinates stay in memory, as in a real cube
         cube = cube.assign({name: cube[name].variable.chunk({"time": 1}) for name in _timed(cube)})
     return cube
+
+
+def planted_events(
+    parcels: int | Sequence[object] = 4,
+    *,
+    start: str = "2024-03-01",
+    days: int = 210,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """List what happens on the fields of :func:`vector_cube`, to hold found events against.
+
+    Wheat is harvested, grassland mown three times, maize and sugar beet are sown. Every product
+    of the same arguments shows the same events: a cut takes NDVI away and lets coherence jump.
+
+    Parameters
+    ----------
+    parcels, start, days, seed
+        What was given to :func:`vector_cube`; the defaults are the same.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each event within the season, by parcel and date: ``parcel``, ``crop``,
+        ``event`` (``"harvest"``, ``"mowing"`` or ``"sowing"``) and ``date`` (UTC). This is a form
+        that :func:`cbmcube.plotting.profile` takes as `events`.
+
+    Examples
+    --------
+    >>> from cbmcube.testing import planted_events
+    >>> planted_events(2)[["parcel", "event", "date"]].round({"date": "D"})
+    """
+    ids = _ids(parcels)
+    rng = np.random.default_rng(seed)
+    _sides(len(ids), rng)  # drawn before the seasons are
+    late = lateness(len(ids), rng)
+    rows = [
+        (parcel, crop, PLANTED[crop][0], day + shift)
+        for parcel, crop, shift in zip(ids, _crops(ids), late, strict=True)
+        for day in PLANTED[crop][1]
+        if 0 <= day + shift < days
+    ]
+    table = pd.DataFrame(rows, columns=["parcel", "crop", "event", "date"])
+    table["date"] = pd.Timestamp(start) + pd.to_timedelta(table["date"].astype(float), unit="D")
+    return table.astype({"date": "datetime64[ns]"})
+
+
+def _ids(parcels: int | Sequence[object]) -> list[object]:
+    return [f"P{number}" for number in range(parcels)] if isinstance(parcels, int) else [*parcels]
+
+
+def _crops(ids: Sequence[object]) -> list[str]:
+    return [CROPS[number % len(CROPS)] for number in range(len(ids))]
+
+
+def _sides(parcels: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the side of each parcel in pixels."""
+    return rng.integers(4, 14, parcels)
 
 
 def _timed(cube: xr.Dataset) -> list[Hashable]:
@@ -143,16 +212,15 @@ def _bands(product: Product, bands: Sequence[str] | None) -> list[str]:
 def _parcels(
     ids: Sequence[object], rng: np.random.Generator
 ) -> tuple[dict[str, object], NDArray[np.int32]]:
-    side = rng.integers(4, 14, len(ids))
+    side = _sides(len(ids), rng)
     left = 500_000.0 + 200.0 * np.arange(len(ids))
     bottom = np.full(len(ids), 5_900_000.0)
     geometry = shapely.box(left, bottom, left + _PIXEL * side, bottom + _PIXEL * side)
-    crops = [CROPS[number % len(CROPS)] for number in range(len(ids))]
     area = geopandas.GeoSeries(geometry, crs=_CRS).area.to_numpy()
     coords: dict[str, object] = {
         "parcel": ids,
         "geometry": ("parcel", geometry),
-        "crop": ("parcel", crops),
+        "crop": ("parcel", _crops(ids)),
         "area_m2": ("parcel", area, {"units": "m2"}),
     }
     return coords, (side**2).astype("int32")

@@ -73,6 +73,14 @@ def test_twins_are_crosses_above_what_stays_and_all_reasons_are_counted():
     assert "2 outside, 1 reprocessed twin" in axis.get_xlabel()
 
 
+def test_several_twins_are_counted_in_the_plural():
+    reasons = ["reprocessed twin", "twin by sensing time and footprint (no datastrip is named)"]
+    dropped = [(f"old{k}", reasons[k // 2], "new") for k in range(3)]
+    items = search([scene(0, name="new"), scene(10)], dropped=dropped)
+    (axis,) = scene_calendar(items).axes
+    assert "2 reprocessed twins, 1 twin by sensing time" in axis.get_xlabel()
+
+
 def test_many_tiles_become_one_row_for_each_orbit():
     items = [
         scene(day, orbit=orbit, tile=f"33U{chr(65 + k // 20)}{chr(65 + k % 20)}")
