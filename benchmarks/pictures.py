@@ -108,7 +108,9 @@ def pixels(dates: int) -> tuple[xr.Dataset, geopandas.GeoDataFrame]:
     names = ("time", "acquisition", "platform", "relative_orbit", "orbit_state")
     coords = {name: few[name] for name in names}
     x, y = 4e5 + 10.0 * np.arange(size) + 5, 5.9e6 - 10.0 * np.arange(size) - 5
-    noise = da.random.default_rng(0).normal(0.1, 0.03, (len(few.time), size, size), (1, block, block))
+    noise = da.random.default_rng(0).normal(
+        0.1, 0.03, (len(few.time), size, size), (1, block, block)
+    )
     made = xr.Dataset(
         {name: (("time", "y", "x"), noise.astype("float32")) for name in ("B04", "B03", "B02")},
         coords={**coords, "x": x, "y": y},
@@ -233,8 +235,13 @@ def measure(name: str, folder: Path | None) -> dict[str, float]:
 def render(results: dict[str, dict[str, float]], load: float) -> list[str]:
     """Return the table and what it is of, as Markdown."""
     rows = [
-        [f"`{name.partition(',')[0].partition(' ')[0]}`" + name[len(name.partition(",")[0].partition(" ")[0]):],
-         f"{one['wall']:.1f}", f"{one['cpu']:.1f}", f"{one['peak']:,.0f}"]
+        [
+            f"`{name.partition(',')[0].partition(' ')[0]}`"
+            + name[len(name.partition(",")[0].partition(" ")[0]) :],
+            f"{one['wall']:.1f}",
+            f"{one['cpu']:.1f}",
+            f"{one['peak']:,.0f}",
+        ]
         for name, one in results.items()
     ]
     return [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -52,6 +53,26 @@ class Season:
     green: Array  # (time, parcel) 0 = bare, 1 = full canopy
     disturbed: Array  # (time, parcel) 1 right after a harvest or cut, fading
     rng: np.random.Generator
+
+
+def flown(
+    tracks: Iterable[Track], start: str, days: int
+) -> Iterator[tuple[pd.Timestamp, Track, str]]:
+    """Return when satellites pass, on which track, and which one it is."""
+    begin = pd.Timestamp(start)
+    for track in tracks:
+        first = begin + pd.Timedelta(days=track.first_day)
+        for number in range(days):
+            when = first + number * pd.Timedelta(days=track.step)
+            if when >= begin + pd.Timedelta(days=days):
+                break
+            yield when, track, track.platforms[number % 2]
+
+
+def happenings(crop: str, late: float) -> Iterator[tuple[str, float]]:
+    """Return what happens on a field, and on which days of the season."""
+    event, days = PLANTED[crop]
+    return ((event, day + late) for day in days)
 
 
 def invent_season(

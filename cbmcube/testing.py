@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import geopandas
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from cbmcube._seasons import (
     CROPS,
     OPTICAL,
-    PLANTED,
     RADAR,
     VALUES,
     Array,
     Season,
-    Track,
+    flown,
+    happenings,
     invent_season,
     lateness,
 )
@@ -32,6 +32,7 @@ __all__ = ["planted_events", "vector_cube"]
 
 _STATISTICS = ("count", "mean", "std", "min", "max", "p25", "p50", "p75")
 _PRODUCTS = {product.name: product for product in (CARD_2A, CARD_BS, CARD_COH6)}
+_SIDES = (4, 14)  # of parcels, in pixels
 _CRS = "EPSG:32632"
 _PIXEL = 10.0  # metres: every number below is on one 10 m grid
 
@@ -119,7 +120,8 @@ def vector_cube(
         cube = _with_classes(cube, season, n_valid / n_total)
     cube = cube.set_xindex("geometry", xvec.GeometryIndex, crs=_CRS)
     if lazy:  # coordinates stay in memory, as in a real cube
-        cube = cube.assign({name: cube[name].variable.chunk({"time": 1}) for name in _timed(cube)})
+        timed = [name for name in cube.data_vars if "time" in cube[name].dims]
+        cube = cube.assign({name: cube[name].variable.chunk({"time": 1}) for name in timed})
     return cube
 
 
@@ -132,8 +134,8 @@ def planted_events(
 ) -> pd.DataFrame:
     """List what happens on the fields of :func:`vector_cube`, to hold found events against.
 
-    Wheat is harvested, grassland mown three times, maize and sugar beet are sown. Every product
-    of the same arguments shows the same events: a cut takes NDVI away and lets coherence jump.
+    Wheat is harvested, grassland mown three times, maize and sugar beet are sown; cubes of all
+    products show the same events.
 
     Parameters
     ----------
@@ -143,27 +145,26 @@ def planted_events(
     Returns
     -------
     pandas.DataFrame
-        A row for each event within the season, by parcel and date: ``parcel``, ``crop``,
-        ``event`` (``"harvest"``, ``"mowing"`` or ``"sowing"``) and ``date`` (UTC). This is a form
-        that :func:`cbmcube.plotting.profile` takes as `events`.
+        A row for each event within the season: ``parcel``, ``crop``, ``event`` (harvest, mowing
+        or sowing) and ``date`` (UTC), as :func:`cbmcube.plotting.profile` takes `events`.
 
     Examples
     --------
     >>> from cbmcube.testing import planted_events
-    >>> planted_events(2)[["parcel", "event", "date"]].round({"date": "D"})
+    >>> mown = planted_events(2).query("event == 'mowing'")
+    >>> [f"{date:%d %B}" for date in mown["date"]]
+    ['25 May', '09 July', '26 August']
     """
     ids = _ids(parcels)
     rng = np.random.default_rng(seed)
-    _sides(len(ids), rng)  # drawn before the seasons are
-    late = lateness(len(ids), rng)
+    rng.integers(*_SIDES, len(ids))  # drawn before the seasons are
     rows = [
-        (parcel, crop, PLANTED[crop][0], day + shift)
-        for parcel, crop, shift in zip(ids, _crops(ids), late, strict=True)
-        for day in PLANTED[crop][1]
-        if 0 <= day + shift < days
+        (parcel, crop, event, pd.Timestamp(start) + pd.Timedelta(days=day).round("s"))
+        for parcel, crop, late in zip(ids, _crops(ids), lateness(len(ids), rng), strict=True)
+        for event, day in happenings(crop, late)
+        if 0 <= day < days
     ]
     table = pd.DataFrame(rows, columns=["parcel", "crop", "event", "date"])
-    table["date"] = pd.Timestamp(start) + pd.to_timedelta(table["date"].astype(float), unit="D")
     return table.astype({"date": "datetime64[ns]"})
 
 
@@ -173,15 +174,6 @@ def _ids(parcels: int | Sequence[object]) -> list[object]:
 
 def _crops(ids: Sequence[object]) -> list[str]:
     return [CROPS[number % len(CROPS)] for number in range(len(ids))]
-
-
-def _sides(parcels: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the side of each parcel in pixels."""
-    return rng.integers(4, 14, parcels)
-
-
-def _timed(cube: xr.Dataset) -> list[Hashable]:
-    return [name for name in cube.data_vars if "time" in cube[name].dims]
 
 
 def _product(product: Product | str) -> Product:
@@ -212,7 +204,7 @@ def _bands(product: Product, bands: Sequence[str] | None) -> list[str]:
 def _parcels(
     ids: Sequence[object], rng: np.random.Generator
 ) -> tuple[dict[str, object], NDArray[np.int32]]:
-    side = _sides(len(ids), rng)
+    side = rng.integers(*_SIDES, len(ids))
     left = 500_000.0 + 200.0 * np.arange(len(ids))
     bottom = np.full(len(ids), 5_900_000.0)
     geometry = shapely.box(left, bottom, left + _PIXEL * side, bottom + _PIXEL * side)
@@ -226,19 +218,9 @@ def _parcels(
     return coords, (side**2).astype("int32")
 
 
-def _passes(product: Product, start: str, days: int) -> Iterator[tuple[pd.Timestamp, Track, str]]:
-    end = pd.Timestamp(start) + pd.Timedelta(days=days)
-    for track in OPTICAL if product is CARD_2A else RADAR:
-        first = pd.Timestamp(start) + pd.Timedelta(days=track.first_day)
-        for number in range(days):
-            when = first + number * pd.Timedelta(days=track.step)
-            if when >= end:
-                break
-            yield when, track, track.platforms[number % 2]
-
-
 def _acquisitions(product: Product, start: str, days: int) -> dict[str, tuple[str, NDArray]]:  # type: ignore[type-arg]
-    passes = sorted(_passes(product, start, days), key=lambda entry: entry[0])
+    tracks = OPTICAL if product is CARD_2A else RADAR
+    passes = sorted(flown(tracks, start, days), key=lambda entry: entry[0])
     times = np.array([when.to_datetime64() for when, _, _ in passes], dtype="datetime64[ns]")
     names = [f"{kind}_{t:%Y%m%dT%H%M%S}_R{track.orbit:03d}" for t, track, kind in passes]
     coords = {

@@ -182,7 +182,12 @@ def test_asked_bands_go_to_the_panels_that_hold_them(optical, backscatter):
 def test_panels_of_one_index_have_one_scale(optical, backscatter):
     dim = optical.assign(NDVI=0.3 * optical["NDVI"])
     low, high, other, radar = profile(
-        {"dim": dim, "full": optical, "red": optical[[*optical.drop_vars("NDVI")]], "S1": backscatter},
+        {
+            "dim": dim,
+            "full": optical,
+            "red": optical[[*optical.drop_vars("NDVI")]],
+            "S1": backscatter,
+        },
         "P1",
     ).axes
     assert low.get_ylim() == high.get_ylim()
