@@ -31,7 +31,7 @@ from shapely.geometry import box, mapping
 
 from benchmarks.markers.page import paragraph, replace_between, table
 from benchmarks.measure import MARK, ONE_THREAD, ROOT, _forget_peak, _status
-from cbmcube import compare, plotting, report
+from cbmcube import compare, plotting
 from cbmcube.testing import vector_cube
 
 PARCELS, DATES, KINDS = 500_000, 24, 1000
@@ -47,8 +47,9 @@ CRS = "EPSG:32632"
 
 def cube(dates: int, *, parcels: int = PARCELS, seed: int = 0) -> xr.Dataset:
     """Return a vector cube whose values do not exist before they are computed, date by date."""
-    few = vector_cube(parcels=KINDS, days=3 * dates, statistics=STATISTICS, seed=seed)
-    few = few.isel(time=slice(dates)).drop_vars("geometry")
+    few = vector_cube(parcels=KINDS, days=max(200, 3 * dates), statistics=STATISTICS, seed=seed)
+    days = np.linspace(0, few.sizes["time"] - 1, dates).astype(int)
+    few = few.isel(time=days).drop_vars("geometry")
     copies = -(-parcels // KINDS)
     wide = few.isel(parcel=np.arange(parcels) % KINDS).coords
     made = xr.Dataset(coords=wide, attrs=few.attrs)
@@ -96,7 +97,7 @@ def scenes(tiles: int, passes: int) -> pystac.ItemCollection:
             "sat:orbit_state": "descending",
             "grid:code": f"MGRS-33U{chr(65 + row)}{chr(65 + column)}",
         }
-        place = mapping(box(9 + column, 47 + row, 10.2 + column, 48.1 + row))
+        place = mapping(box(6 + column, 51 + row, 7.2 + column, 52.1 + row))
         made.append(pystac.Item(f"s{number:03d}-{tile:02d}", place, None, when, facts))
     return pystac.ItemCollection(made)
 

@@ -248,7 +248,7 @@ def _title(scenes: Scenes) -> str:
 
 def _left_out(scenes: Scenes) -> str:
     counts = scenes.dropped["reason"].value_counts()
-    listed = ", ".join(_counted(number, reason) for reason, number in counts.items())
+    listed = ", ".join(_counted(number, str(reason)) for reason, number in counts.items())
     return textwrap.fill(f"date (UTC); left out: {listed or 'nothing'}", 150)
 
 

@@ -38,9 +38,9 @@ def event_table(events: Events, parcel: object, ids: Iterable[object] = ()) -> p
     Returns
     -------
     pandas.DataFrame
-        Columns `event`, of fused markers the first, and `date`; `start` and `end` of the interval, NaT where there is none
-        (an open one ends with the last date there can be); `sure`, whether its status is OK;
-        `label` and `mark` to draw.
+        Columns `event`, of fused markers the first, and `date`; `start` and `end` of the
+        interval, NaT where there is none (an open one ends with the last date there can be);
+        `sure`, whether its status is OK; `label` and `mark` to draw.
 
     Raises
     ------
