@@ -25,7 +25,7 @@ BOUNDS = {
 PINS = dict(
     line.split("==")
     for line in (ROOT / "hub" / "eodc-pins.txt").read_text().splitlines()
-    if not line.startswith("#")
+    if "==" in line
 )
 
 
