@@ -250,7 +250,7 @@ def render(results: dict[str, dict[str, float]], load: float) -> list[str]:
         "",
         *paragraph(
             f"{PARCELS:,} parcels on lazy cubes, whose values are made when they are computed,",
-            "up to the drawn picture of 100 dpi, on one or two threads of a machine with",
+            "up to the drawn picture of 100 dpi, on a machine with",
             f"{os.cpu_count()} cores and a load average of {load:.1f} before it. Peak is over the",
             "process with its input. Each must take at most",
             f"{WALL_SECONDS:.0f} s and {PEAK_MB:,.0f} MB.",
