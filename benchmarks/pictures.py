@@ -183,7 +183,7 @@ def _histograms(stats: xr.Dataset) -> Any:
 
 DRAWINGS: dict[str, Callable[[], Draw]] = {
     "choropleth": _map,
-    "footprints, 3,000 items": _footprints,
+    "footprints, 2,700 items": _footprints,
     "profile, 24 dates": lambda: _of_cube(24, _profile),
     "profile with its crop, 6 dates": lambda: _of_cube(6, _profile_of_crop),
     "profile with its crop, 24 dates": lambda: _of_cube(24, _profile_of_crop),
@@ -195,8 +195,8 @@ DRAWINGS: dict[str, Callable[[], Draw]] = {
     "confusion, 90 classes": _confusion,
     "calendar of a parcel, 24 dates": lambda: _calendar(24),
     "calendar of a parcel, 150 dates": lambda: _calendar(150),
-    "scene_calendar, 3,000 items": lambda: _scenes(TILES, PASSES),
-    "scene_calendar, 16,000 items": lambda: _scenes(80, 200),
+    "scene_calendar, 2,700 items": lambda: _scenes(TILES, PASSES),
+    "scene_calendar, 14,500 items": lambda: _scenes(80, 200),
 }
 
 
