@@ -153,7 +153,7 @@ def planted_events(
     >>> from cbmcube.testing import planted_events
     >>> mown = planted_events(2).query("event == 'mowing'")
     >>> [f"{date:%d %B}" for date in mown["date"]]
-    ['25 May', '09 July', '26 August']
+    ['27 May', '11 July', '28 August']
     """
     ids = _ids(parcels)
     rng = np.random.default_rng(seed)
