@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
 CROPS = ("winter wheat", "grassland", "maize", "sugar beet")
 """Crops of the parcels, in turns."""
+
+PLANTED = {
+    "winter wheat": ("harvest", (150.0,)),
+    "grassland": ("mowing", (85.0, 130.0, 178.0)),
+    "maize": ("sowing", (60.0,)),
+    "sugar beet": ("sowing", (45.0,)),
+}
+"""What happens on the field of each crop, and on which days of the season."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,26 @@ class Season:
     rng: np.random.Generator
 
 
+def flown(
+    tracks: Iterable[Track], start: str, days: int
+) -> Iterator[tuple[pd.Timestamp, Track, str]]:
+    """Return when satellites pass, on which track, and which one it is."""
+    begin = pd.Timestamp(start)
+    for track in tracks:
+        first = begin + pd.Timedelta(days=track.first_day)
+        for number in range(days):
+            when = first + number * pd.Timedelta(days=track.step)
+            if when >= begin + pd.Timedelta(days=days):
+                break
+            yield when, track, track.platforms[number % 2]
+
+
+def happenings(crop: str, late: float) -> Iterator[tuple[str, float]]:
+    """Return what happens on a field, and on which days of the season."""
+    event, days = PLANTED[crop]
+    return ((event, day + late) for day in days)
+
+
 def invent_season(
     coords: Mapping[str, tuple[str, NDArray]],  # type: ignore[type-arg]
     start: np.datetime64,
@@ -53,13 +82,18 @@ def invent_season(
     rng: np.random.Generator,
 ) -> Season:
     day = ((coords["time"][1] - start) / np.timedelta64(1, "D"))[:, None]
-    shift = rng.normal(0, 4, parcels)[None, :]  # no two fields are sown on one day
+    shift = lateness(parcels, rng)[None, :]
     kinds = np.arange(parcels) % len(CROPS)
     curves = [_cereal, _meadow, _maize, _beet]
     pairs = [curve(day - _baseline(coords) - shift) for curve in curves]
     green = np.choose(kinds[None, :], [green for green, _ in pairs])
     disturbed = np.choose(kinds[None, :], [fresh for _, fresh in pairs])
     return Season(day, coords["relative_orbit"][1][:, None], green, disturbed, rng)
+
+
+def lateness(parcels: int, rng: np.random.Generator) -> Array:
+    """Return by how many days each field is late: no two are sown on one day."""
+    return rng.normal(0, 4, parcels)
 
 
 def _baseline(coords: Mapping[str, tuple[str, NDArray]]) -> Array | float:  # type: ignore[type-arg]
@@ -80,23 +114,28 @@ def _fresh(day: Array, *events: float, fade: float) -> Array:
     return fresh
 
 
+def _days(crop: str) -> tuple[float, ...]:
+    return PLANTED[crop][1]
+
+
 def _cereal(day: Array) -> tuple[Array, Array]:
     canopy = _rise(day, 20, 9) - _rise(day, 118, 8)
-    return np.where(day < 150, canopy, 0.05), _fresh(day, 150, fade=30)
+    [harvest] = _days("winter wheat")
+    return np.where(day < harvest, canopy, 0.05), _fresh(day, harvest, fade=30)
 
 
 def _meadow(day: Array) -> tuple[Array, Array]:
-    cuts = (85.0, 130.0, 178.0)
+    cuts = _days("grassland")
     return _rise(day, 15, 10) * (1 - 0.6 * _fresh(day, *cuts, fade=14)), _fresh(day, *cuts, fade=7)
 
 
 def _maize(day: Array) -> tuple[Array, Array]:
     canopy = _rise(day, 108, 7) - 0.5 * _rise(day, 195, 10)
-    return canopy, _fresh(day, 60, fade=25)
+    return canopy, _fresh(day, *_days("maize"), fade=25)
 
 
 def _beet(day: Array) -> tuple[Array, Array]:
-    return _rise(day, 90, 8), _fresh(day, 45, fade=20)
+    return _rise(day, 90, 8), _fresh(day, *_days("sugar beet"), fade=20)
 
 
 def _ndvi(season: Season, _: str) -> tuple[Array, Array]:

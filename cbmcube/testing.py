@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import geopandas
@@ -13,14 +13,26 @@ import xarray as xr
 import xvec
 from numpy.typing import NDArray
 
-from cbmcube._seasons import CROPS, OPTICAL, RADAR, VALUES, Array, Season, Track, invent_season
+from cbmcube._seasons import (
+    CROPS,
+    OPTICAL,
+    RADAR,
+    VALUES,
+    Array,
+    Season,
+    flown,
+    happenings,
+    invent_season,
+    lateness,
+)
 from cbmcube.exceptions import OptionError, UnknownStatisticError
 from cbmcube.products import CARD_2A, CARD_BS, CARD_COH6, Product
 
-__all__ = ["vector_cube"]
+__all__ = ["planted_events", "vector_cube"]
 
 _STATISTICS = ("count", "mean", "std", "min", "max", "p25", "p50", "p75")
 _PRODUCTS = {product.name: product for product in (CARD_2A, CARD_BS, CARD_COH6)}
+_SIDES = (4, 14)  # of parcels, in pixels
 _CRS = "EPSG:32632"
 _PIXEL = 10.0  # metres: every number below is on one 10 m grid
 
@@ -42,6 +54,7 @@ def vector_cube(
     (cut three times), maize and sugar beet. Optical cubes have two orbits, clouds (wholly
     and partly covered parcels) and the index NDVI; radar cubes have two orbits that differ by
     a constant in dB; coherence drops under a canopy and jumps after each cut or harvest.
+    When that was tells :func:`planted_events`.
 
     Parameters
     ----------
@@ -83,7 +96,7 @@ def vector_cube(
     product = _product(product)
     names = _bands(product, bands)
     rng = np.random.default_rng(seed)
-    ids = [f"P{number}" for number in range(parcels)] if isinstance(parcels, int) else [*parcels]
+    ids = _ids(parcels)
     parcel_coords, n_total = _parcels(ids, rng)
     time_coords = _acquisitions(product, start, days)
     season = invent_season(time_coords, np.datetime64(start), len(ids), rng)
@@ -107,12 +120,60 @@ def vector_cube(
         cube = _with_classes(cube, season, n_valid / n_total)
     cube = cube.set_xindex("geometry", xvec.GeometryIndex, crs=_CRS)
     if lazy:  # coordinates stay in memory, as in a real cube
-        cube = cube.assign({name: cube[name].variable.chunk({"time": 1}) for name in _timed(cube)})
+        timed = [name for name in cube.data_vars if "time" in cube[name].dims]
+        cube = cube.assign({name: cube[name].variable.chunk({"time": 1}) for name in timed})
     return cube
 
 
-def _timed(cube: xr.Dataset) -> list[Hashable]:
-    return [name for name in cube.data_vars if "time" in cube[name].dims]
+def planted_events(
+    parcels: int | Sequence[object] = 4,
+    *,
+    start: str = "2024-03-01",
+    days: int = 210,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """List what happens on the fields of :func:`vector_cube`, to hold found events against.
+
+    Wheat is harvested, grassland mown three times, maize and sugar beet are sown; cubes of all
+    products show the same events.
+
+    Parameters
+    ----------
+    parcels, start, days, seed
+        What was given to :func:`vector_cube`; the defaults are the same.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each event within the season: ``parcel``, ``crop``, ``event`` (harvest, mowing
+        or sowing) and ``date`` (UTC), as :func:`cbmcube.plotting.profile` takes `events`.
+
+    Examples
+    --------
+    >>> from cbmcube.testing import planted_events
+    >>> mown = planted_events(2).query("event == 'mowing'")
+    >>> [f"{date:%d %B}" for date in mown["date"]]
+    ['27 May', '11 July', '28 August']
+    """
+    ids = _ids(parcels)
+    rng = np.random.default_rng(seed)
+    rng.integers(*_SIDES, len(ids))  # drawn before the seasons are
+    rows = [
+        (parcel, crop, event, pd.Timestamp(start) + pd.Timedelta(days=day).round("s"))
+        for parcel, crop, late in zip(ids, _crops(ids), lateness(len(ids), rng), strict=True)
+        for event, day in happenings(crop, late)
+        if 0 <= day < days
+    ]
+    table = pd.DataFrame(rows, columns=["parcel", "crop", "event", "date"])
+    return table.astype({"date": "datetime64[ns]"})
+
+
+def _ids(parcels: int | Sequence[object]) -> list[object]:
+    return [f"P{number}" for number in range(parcels)] if isinstance(parcels, int) else [*parcels]
+
+
+def _crops(ids: Sequence[object]) -> list[str]:
+    return [CROPS[number % len(CROPS)] for number in range(len(ids))]
 
 
 def _product(product: Product | str) -> Product:
@@ -143,34 +204,23 @@ def _bands(product: Product, bands: Sequence[str] | None) -> list[str]:
 def _parcels(
     ids: Sequence[object], rng: np.random.Generator
 ) -> tuple[dict[str, object], NDArray[np.int32]]:
-    side = rng.integers(4, 14, len(ids))
+    side = rng.integers(*_SIDES, len(ids))
     left = 500_000.0 + 200.0 * np.arange(len(ids))
     bottom = np.full(len(ids), 5_900_000.0)
     geometry = shapely.box(left, bottom, left + _PIXEL * side, bottom + _PIXEL * side)
-    crops = [CROPS[number % len(CROPS)] for number in range(len(ids))]
     area = geopandas.GeoSeries(geometry, crs=_CRS).area.to_numpy()
     coords: dict[str, object] = {
         "parcel": ids,
         "geometry": ("parcel", geometry),
-        "crop": ("parcel", crops),
+        "crop": ("parcel", _crops(ids)),
         "area_m2": ("parcel", area, {"units": "m2"}),
     }
     return coords, (side**2).astype("int32")
 
 
-def _passes(product: Product, start: str, days: int) -> Iterator[tuple[pd.Timestamp, Track, str]]:
-    end = pd.Timestamp(start) + pd.Timedelta(days=days)
-    for track in OPTICAL if product is CARD_2A else RADAR:
-        first = pd.Timestamp(start) + pd.Timedelta(days=track.first_day)
-        for number in range(days):
-            when = first + number * pd.Timedelta(days=track.step)
-            if when >= end:
-                break
-            yield when, track, track.platforms[number % 2]
-
-
 def _acquisitions(product: Product, start: str, days: int) -> dict[str, tuple[str, NDArray]]:  # type: ignore[type-arg]
-    passes = sorted(_passes(product, start, days), key=lambda entry: entry[0])
+    tracks = OPTICAL if product is CARD_2A else RADAR
+    passes = sorted(flown(tracks, start, days), key=lambda entry: entry[0])
     times = np.array([when.to_datetime64() for when, _, _ in passes], dtype="datetime64[ns]")
     names = [f"{kind}_{t:%Y%m%dT%H%M%S}_R{track.orbit:03d}" for t, track, kind in passes]
     coords = {

@@ -73,7 +73,7 @@ def test_the_seed_decides():
     assert not vector_cube(seed=1).equals(vector_cube(seed=2))
 
 
-@given(st.lists(st.integers(), min_size=1, max_size=9, unique=True))
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=9, unique=True))
 def test_ids_keep_their_order(ids):
     assert vector_cube("CARD-BS", parcels=ids, days=8)["parcel"].values.tolist() == ids
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +12,20 @@ from dask.base import compute
 from cbmcube._canvas import canvas, require_matplotlib
 from cbmcube._style import BLUE, FAINT, GRID, VERMILLION, house_style
 from cbmcube.exceptions import OptionError, UnknownBandError
-from cbmcube.plotting.numbers._table import Dates, pick_days, read_values
-from cbmcube.series import select_bands, select_statistics
+from cbmcube.plotting._peers import ENOUGH
+from cbmcube.plotting.numbers._lattice import count_pairs
+from cbmcube.plotting.numbers._table import Dates, pick_days
+from cbmcube.series import select_bands, select_statistics, valid_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MANY = 5000
-"""Points above which their density is drawn instead of themselves."""
+_MANY, _LARGE = 5000, 500_000
+"""Points above which their density is drawn instead of themselves, and above which they are
+counted block by block."""
+_SHOWN = 0.998
+"""Share of the numbers that axes have room for."""
 _BINS, _LOWEST, _ENOUGH = 20, 0.05, 10
 
 
@@ -36,7 +42,8 @@ def scatter_red_nir(
 
     Bare soil lies along a line near the diagonal, green canopies up on the left, and what is
     between them has a part of both. Faint rays are lines of equal NDVI. More than 5,000 points
-    are drawn as a density, on a logarithmic scale.
+    are drawn as a density, on a logarithmic scale; more than half a million are counted block by
+    block in cells of 0.001, so that memory does not grow with dates.
 
     Parameters
     ----------
@@ -78,18 +85,17 @@ def scatter_red_nir(
     'near infrared reflectance B08 (-)'
     """
     require_matplotlib("scatter plots")
-    x, y = _pairs(cube, red, nir, dates)
-    line = _soil_line(x, y) if soil_line is True else soil_line or None
+    points = _points_of(*_pairs(cube, red, nir, dates))
+    line = _soil_line(*points.fitted) if soil_line is True else soil_line or None
     with house_style():
         figure, [drawn] = canvas(axis, size=(7.0, 6.0))
-        top = 1.05 * max([*x, *y], default=0.5) if len(x) < 2 else _top(x, y)
-        _rays(drawn, top)
-        _points(drawn, x, y, top)
+        _rays(drawn, points.top)
+        _draw(drawn, points)
         if line is not None:
-            _line(drawn, line, top, fitted=soil_line is True)
+            _line(drawn, line, points.top, fitted=soil_line is True)
         drawn.set(
-            xlim=(0, top),
-            ylim=(0, top),
+            xlim=(0, points.top),
+            ylim=(0, points.top),
             aspect="equal",
             xlabel=f"red reflectance {red} (-)",
             ylabel=f"near infrared reflectance {nir} (-)",
@@ -101,33 +107,60 @@ def scatter_red_nir(
     return figure
 
 
-def _pairs(cube: xr.Dataset, red: str, nir: str, dates: Dates) -> tuple[np.ndarray, np.ndarray]:
-    if "statistic" in cube.dims:
+def _pairs(cube: xr.Dataset, red: str, nir: str, dates: Dates) -> list[xr.DataArray]:
+    """Return both bands, as lazy as they are, and NaN where too little was seen of a parcel."""
+    vector = "statistic" in cube.dims
+    if vector:
         select_bands(cube, [red, nir])
         select_statistics(cube, "mean")
-        read = read_values(cube, [red, nir], "mean", pick_days(cube, dates))
-        first, second = read[red].to_numpy(), read[nir].to_numpy()
-    else:
-        missing = [name for name in (red, nir) if name not in cube]
-        if missing:
-            raise UnknownBandError(
-                "these bands are not in the cube",
-                given=", ".join(missing),
-                allowed=", ".join(map(str, cube.data_vars)),
-                hint="choose others with red= and nir=",
-            )
-        both = cube[[red, nir]]
-        if "time" in both.dims:
-            both = both.isel(time=np.concatenate([*pick_days(cube, dates).values()]))
-        (ready,) = compute(both)
-        first, second = (ready[name].to_numpy() for name in (red, nir))
-    known = np.isfinite(first) & np.isfinite(second)
-    return first[known].astype("float64"), second[known].astype("float64")
+    missing = [name for name in (red, nir) if name not in cube]
+    if missing:
+        raise UnknownBandError(
+            "these bands are not in the cube",
+            given=", ".join(missing),
+            allowed=", ".join(map(str, cube.data_vars)),
+            hint="choose others with red= and nir=",
+        )
+    if "time" in cube[red].dims:
+        cube = cube.isel(time=np.unique(np.concatenate([*pick_days(cube, dates).values()])))
+    if not vector:
+        return [cube[red], cube[nir]]
+    return [
+        cube[name].sel(statistic="mean").where(valid_share(cube, name) >= ENOUGH)
+        for name in (red, nir)
+    ]
 
 
-def _top(x: np.ndarray, y: np.ndarray) -> float:
-    """Return an end of both axes that a few clouds do not push away."""
-    return float(min(1.0, max(0.1, 1.1 * np.percentile(np.concatenate([x, y]), 99.8))))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Points:
+    """What is drawn of the points."""
+
+    x: np.ndarray
+    y: np.ndarray
+    number: np.ndarray | None
+    """How many points stand at each place; ``None`` if each is one."""
+    total: int
+    top: float
+    """End of both axes, which a few clouds do not push away."""
+    fitted: tuple[np.ndarray, np.ndarray]
+    """Points for a soil line."""
+
+
+def _points_of(first: xr.DataArray, second: xr.DataArray) -> _Points:
+    if max(first.size, second.size) > _LARGE:
+        lattice = count_pairs(first, second)
+        top = _rounded(lattice.quantile(_SHOWN))
+        return _Points(*lattice.inside(top), lattice.total, top, lattice.sample(_LARGE))
+    values = np.broadcast_arrays(*(one.to_numpy() for one in compute(first, second)))
+    known = np.isfinite(values[0]) & np.isfinite(values[1])
+    x, y = (one[known].astype("float64") for one in values)
+    both = np.concatenate([x, y])
+    top = 1.05 * max(both, default=0.5) if len(x) < 2 else _rounded(np.quantile(both, _SHOWN))
+    return _Points(x, y, None, len(x), top, (x, y))
+
+
+def _rounded(highest: float) -> float:
+    return float(min(1.0, max(0.1, 1.1 * highest)))
 
 
 def _soil_line(red: np.ndarray, nir: np.ndarray) -> tuple[float, float]:
@@ -176,24 +209,21 @@ def _rays(axis: Any, top: float) -> None:
         )
 
 
-def _points(axis: Any, x: np.ndarray, y: np.ndarray, top: float) -> None:
-    label = f"n={len(x):,}"
-    outside = int(((x > top) | (y > top) | (x < 0) | (y < 0)).sum())
-    label += f", {outside:,} outside" if outside else ""
-    if len(x) <= _MANY:
-        axis.plot(x, y, "o", ms=3.5, mew=0, color=BLUE, alpha=0.4, label=label, zorder=2)
+def _draw(axis: Any, points: _Points) -> None:
+    shown = (points.x <= points.top) & (points.y <= points.top) & (points.x >= 0) & (points.y >= 0)
+    inside = shown.sum() if points.number is None else points.number.sum()
+    label = f"n={points.total:,}"
+    label += f", {points.total - inside:,} outside" if inside < points.total else ""
+    if points.total == 0 or (points.total <= _MANY and points.number is None):
+        look = {"ms": 3.5, "mew": 0, "color": BLUE, "alpha": 0.4, "zorder": 2}
+        axis.plot(points.x, points.y, "o", label=label, **look)
         return
+    top = points.top
     density = axis.hexbin(
-        x,
-        y,
-        gridsize=70,
-        bins="log",
-        mincnt=1,
-        extent=(0, top, 0, top),
-        cmap="viridis",
-        linewidths=0.1,
-        zorder=2,
-    )
+        points.x, points.y, C=points.number, reduce_C_function=np.sum, gridsize=70, bins="log",
+        mincnt=1 if points.number is None else None, extent=(0, top, 0, top), cmap="viridis",
+        linewidths=0.1, zorder=2,
+    )  # fmt: skip
     bar = axis.get_figure(root=True).colorbar(
         density, ax=axis, label="points in a cell", shrink=0.8
     )

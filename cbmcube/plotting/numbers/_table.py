@@ -77,6 +77,6 @@ def read_values(
 
 
 def finite(values: Any) -> np.ndarray:
-    """Return all finite values, flat, in double precision."""
-    flat = np.ravel(np.asarray(values)).astype("float64")
-    return flat[np.isfinite(flat)]
+    """Return all finite values, flat."""
+    array = np.asarray(values)
+    return array[np.isfinite(array)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from itertools import pairwise
@@ -37,6 +38,8 @@ MOST_ROWS = 60
 """Rows up to which each tile has its own: more would not be told apart on a screen."""
 
 _WIDTH, _ROW, _REST = 10.0, 0.21, 1.25  # inches
+_POINTS = 560.0
+"""Width of the axes in points: marks of a row share it, so that they do not cover each other."""
 _SATELLITES = (BLUE, ORANGE, GREEN, PURPLE, SKY, INK)
 
 
@@ -164,10 +167,12 @@ def _no_ticks() -> Any:
 def _draw_found(axis: Any, items: pd.DataFrame, by: Rows, place: pd.Series[float]) -> list[Any]:
     counts = items.assign(row=_labels(items, by)).groupby(["satellite", "row", "time"]).size()
     most = int(counts.max()) if len(counts) else 1
+    room = _POINTS / max(1, counts.groupby(level="row").size().max() if len(counts) else 1)
     handles = []
     for number, (satellite, one) in enumerate(counts.groupby(level="satellite")):
         table = one.rename("items").reset_index()
         size = 26.0 if by == "tile" else 8 + 60 * table["items"].to_numpy() / most
+        size = np.minimum(size, room**2)
         colour = _SATELLITES[number % len(_SATELLITES)]
         axis.scatter(
             table["time"], table["row"].map(place), s=size, color=colour, linewidth=0,
@@ -247,5 +252,11 @@ def _title(scenes: Scenes) -> str:
 
 def _left_out(scenes: Scenes) -> str:
     counts = scenes.dropped["reason"].value_counts()
-    listed = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
+    listed = ", ".join(_counted(number, str(reason)) for reason, number in counts.items())
     return textwrap.fill(f"date (UTC); left out: {listed or 'nothing'}", 150)
+
+
+def _counted(number: int, reason: str) -> str:
+    """Spell how many were left out; other reasons than twins need no plural."""
+    spelled = re.sub(r"\btwin\b", "twins", reason) if number > 1 else reason
+    return f"{number:,} {spelled}"

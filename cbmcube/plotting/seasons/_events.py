@@ -38,9 +38,9 @@ def event_table(events: Events, parcel: object, ids: Iterable[object] = ()) -> p
     Returns
     -------
     pandas.DataFrame
-        Columns `event` and `date`; `start` and `end` of the interval, NaT where there is none
-        (an open one ends with the last date there can be); `sure`, whether its status is OK;
-        `label` and `mark` to draw.
+        Columns `event`, of fused markers the first, and `date`; `start` and `end` of the
+        interval, NaT where there is none (an open one ends with the last date there can be);
+        `sure`, whether its status is OK; `label` and `mark` to draw.
 
     Raises
     ------
@@ -79,8 +79,24 @@ def _one_source(rows: Rows, parcel: object, ids: pd.Index[Any]) -> pd.DataFrame:
     if "open" in frame:
         lasts = frame["open"].to_numpy(dtype=bool) & table["end"].isna().to_numpy()
         table.loc[lasts, "end"] = pd.Timestamp.max.floor("D")
-    table["label"] = table["event"] + np.where(table["sure"], "", _doubt(frame))
+    names = table["event"].map(_spelled).to_numpy(dtype=object)
+    table["label"] = names + np.where(table["sure"], "", _doubt(frame))
+    # One colour, however it was found.
+    table["event"] = table["event"].map(lambda name: name.split("+")[0])
     return table[frame[kind].notna().to_numpy() & table["date"].notna()]
+
+
+def _spelled(event: str) -> str:
+    """Spell an event, and what markers it was fused of: the second says what the first does not.
+
+    Examples
+    --------
+    >>> _spelled("mowing+mowing_coherence"), _spelled("catch_crop")
+    ('mowing + coherence', 'catch crop')
+    """
+    first, *others = event.split("+")
+    parts = [first, *(other.removeprefix(f"{first}_") for other in others)]
+    return " + ".join(parts).replace("_", " ")
 
 
 def _parcel_column(frame: pd.DataFrame, others: set[str], ids: pd.Index[Any]) -> str | None:

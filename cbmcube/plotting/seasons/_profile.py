@@ -43,7 +43,8 @@ def profile(
 
     Optical panels show the parcel's mean and the spread inside it. Backscatter is in dB,
     10 log10 of the mean in linear power, and coherence stands at the later date of its pair
-    with a thin bar back to the earlier one; both have one line for each relative orbit. Dates
+    with a thin bar back to the earlier one; both have one line for each relative orbit. Panels
+    that show the same bands have the same scale. Dates
     with fewer than half of the parcel's pixels valid are hollow and not part of a line.
     Dates without a valid pixel are ticks at the bottom: cloudy ones and, as crosses, those on
     which the parcel was not seen at all.
@@ -65,7 +66,8 @@ def profile(
         ``{"declared": table, "found": markers.mowing(stats)}``. Rows of other parcels are left
         out, told by a column `parcel`, else by one of text that holds ids of the cube.
         `start_date` and `end_date` are drawn as a light span. What a marker does not vouch
-        for (a `status` other than ``OK``) is dashed and hatched, and its reason is named.
+        for (a `status` other than ``OK``) is dashed and hatched, and its reason is named. Fused
+        markers have the colour of the first and a short name, such as ``mowing + coherence``.
     crop_mean
         Whether the mean ± std of the other parcels of the same `crop` stand behind, each with
         the same weight, on dates on which half of its pixels are valid; backscatter in linear
@@ -241,10 +243,22 @@ def _own_figure(
     for axis, one, title in zip(panels, series, titles, strict=True):
         draw_panel(axis, one, title, points=points)
         draw_events(axis, table, limits)
+    _share_scales(panels, series)
     panels[-1].set_xlim(*limits)
     figure.align_ylabels(panels)
     figure.suptitle(headline, x=0.01, ha="left", size=12, weight="bold")
     return figure
+
+
+def _share_scales(panels: Sequence[Axes], series: Sequence[ParcelSeries]) -> None:
+    """Give panels of the same bands one scale: sources are compared by eye."""
+    groups: dict[tuple[str, ...], list[Axes]] = {}
+    for axis, one in zip(panels, series, strict=True):
+        groups.setdefault((axis.get_ylabel(), *one.tables), []).append(axis)
+    for same in groups.values():
+        lows, highs = zip(*(axis.get_ylim() for axis in same), strict=True)
+        for axis in same if len(same) > 1 else ():
+            axis.set_ylim(min(lows), max(highs))
 
 
 def _event_strip(axis: Axes, placed: pd.DataFrame, limits: tuple[float, float]) -> None:

@@ -73,6 +73,26 @@ def test_twins_are_crosses_above_what_stays_and_all_reasons_are_counted():
     assert "2 outside, 1 reprocessed twin" in axis.get_xlabel()
 
 
+def test_several_twins_are_counted_in_the_plural():
+    reasons = ["reprocessed twin", "twin by sensing time and footprint (no datastrip is named)"]
+    dropped = [(f"old{k}", reasons[k // 2], "new") for k in range(3)]
+    items = search([scene(0, name="new"), scene(10)], dropped=dropped)
+    (axis,) = scene_calendar(items).axes
+    assert "2 reprocessed twins, 1 twin by sensing time" in axis.get_xlabel()
+
+
+@pytest.mark.parametrize(("number", "rows"), [(150, "orbit"), (300, "tile"), (3, "orbit")])
+def test_marks_of_a_row_do_not_cover_each_other(number, rows):
+    figure = scene_calendar([scene(2 * day) for day in range(number)], rows=rows)
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    [found] = [one for one in axis.collections if one.get_label() == "S2A"]
+    apart = np.diff(np.sort(axis.transData.transform(found.get_offsets())[:, 0])).min()
+    wide = np.sqrt(found.get_sizes().max()) * figure.dpi / 72
+    assert wide <= apart
+    assert wide > 2
+
+
 def test_many_tiles_become_one_row_for_each_orbit():
     items = [
         scene(day, orbit=orbit, tile=f"33U{chr(65 + k // 20)}{chr(65 + k % 20)}")

@@ -100,3 +100,21 @@ def test_rows_of_other_parcels_are_left_out_whatever_their_column_is_called():
     assert event_table(mown, "P0", ids).empty
     assert len(event_table(mown.drop(columns="field_id"), "P1", ids)) == 3
     assert len(event_table(mown.drop(columns="field_id"), 1, [1, 2, 3])) == 3
+
+
+def test_fused_markers_have_a_short_name_and_the_colour_of_the_first(stats):
+    names = ["mowing+mowing_coherence", "mowing", "mowing_coherence+harvest"]
+    events = make_events(
+        {
+            "parcel": ["P1"] * 3,
+            "marker": names,
+            "main_date": ["2024-05-24", "2024-07-05", "2024-09-10"],
+            "n_events": [3] * 3,
+        }
+    )
+    strip, axis = profile(stats, "P1", events=events).axes
+    texts = [text.get_text() for text in strip.texts if text.get_text() not in "●○"]
+    assert texts == ["mowing + coherence", "mowing", "mowing coherence + harvest"]
+    lines = [line for line in axis.lines if [*line.get_ydata()] == [0, 1]]
+    first, second, third = (line.get_color() for line in lines)
+    assert first == second != third

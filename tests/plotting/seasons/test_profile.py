@@ -179,6 +179,26 @@ def test_asked_bands_go_to_the_panels_that_hold_them(optical, backscatter):
         profile([optical, backscatter], "P0", bands=["B04", "B99"])
 
 
+def test_panels_of_one_index_have_one_scale(optical, backscatter):
+    dim = optical.assign(NDVI=0.3 * optical["NDVI"])
+    low, high, other, radar = profile(
+        {
+            "dim": dim,
+            "full": optical,
+            "red": optical[[*optical.drop_vars("NDVI")]],
+            "S1": backscatter,
+        },
+        "P1",
+    ).axes
+    assert low.get_ylim() == high.get_ylim()
+    for axis in (low, high):  # all of both is within it
+        bottom, top = axis.get_ylim()
+        drawn = np.concatenate([line.get_ydata() for line in [*low.lines[:1], *high.lines[:1]]])
+        assert bottom < np.nanmin(drawn)
+        assert np.nanmax(drawn) < top
+    assert len({axis.get_ylim() for axis in (low, other, radar)}) == 3
+
+
 def test_names_of_a_mapping_are_panel_titles(optical):
     figure = profile({"ours": optical, "theirs": optical}, "P0")
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["ours", "theirs"]
