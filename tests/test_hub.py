@@ -134,7 +134,7 @@ def test_the_image_copies_files_that_are_there_and_not_ignored():
 
 
 def test_the_image_ends_as_a_user_who_may_not_write_to_it():
-    """And yet compiles: numba needs a folder of its own, or the import fails."""
+    """And yet keeps what was compiled, in a folder of its own."""
     assert steps("USER") == ["0", "${RUN_AS}"]
     [environment] = steps("ENV")
     folder = dict(one.split("=") for one in environment.split())["NUMBA_CACHE_DIR"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cbmcube._compiled import compiled
 
 RunArrays = tuple[
     NDArray[np.int32],
@@ -83,7 +84,7 @@ def pixel_runs(
     return Runs(parcel[first], row[first], column[first], column[last], kind[first])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def class_runs(
     plane: NDArray[np.int16],
     place: tuple[int, int, int],
@@ -131,7 +132,7 @@ def class_runs(
     return parcel, row, first, last, kind
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_kinds(
     plane: NDArray[np.int16],
     run_start: NDArray[np.int64],
@@ -148,7 +149,7 @@ def count_kinds(
     return counts
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mark_runs(
     size: int, run_cell: NDArray[np.int32], run_length: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
@@ -159,7 +160,7 @@ def mark_runs(
     return marked
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _root(parent: NDArray[np.int64], run: int) -> int:
     while parent[run] != run:
         parent[run] = parent[parent[run]]
@@ -167,13 +168,13 @@ def _root(parent: NDArray[np.int64], run: int) -> int:
     return run
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _unite(parent: NDArray[np.int64], one: int, other: int) -> None:
     one, other = _root(parent, one), _root(parent, other)
     parent[max(one, other)] = min(one, other)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _cluster_sizes(
     parcel: NDArray[np.int32],
     row: NDArray[np.int32],

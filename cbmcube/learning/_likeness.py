@@ -6,9 +6,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import stdtr
+
+from cbmcube._compiled import compiled
 
 _Floats = NDArray[np.float64]
 
@@ -102,7 +103,7 @@ def compare(
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _compare(
     values: NDArray[Any],
     rows: NDArray[np.int64],
@@ -129,7 +130,7 @@ def _compare(
             out.t[i, period] = (value - mean) / (deviation * wider)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _gather(values: NDArray[Any], peers: NDArray[np.int64], period: int, room: _Floats) -> int:
     """Copy the peers' values into `room` in ascending order; return how many there are."""
     n = 0
@@ -148,7 +149,7 @@ def _gather(values: NDArray[Any], peers: NDArray[np.int64], period: int, room: _
     return n
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _describe(ordered: _Floats, trim: float) -> tuple[float, float, float, float]:
     """Return trimmed mean, robust and plain standard deviation, and mean of ascending values."""
     n = ordered.size
@@ -162,7 +163,7 @@ def _describe(ordered: _Floats, trim: float) -> tuple[float, float, float, float
     return inner, spread, mean, math.sqrt(squares / (n - 1))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _quantile(ordered: _Floats, share: float) -> float:
     """Return a quantile between neighbours, as NumPy's ``linear``."""
     place = share * (ordered.size - 1)

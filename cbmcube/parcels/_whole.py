@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numba import njit
 from numpy.typing import NDArray
+
+from cbmcube._compiled import compiled
 
 SURE = (1.0 - 1.2e-6, 1.0 - 0.8e-6)
 """A cell of which no more than the first is covered is not whole; from the second on it is.
@@ -68,7 +69,7 @@ def whole_cells(
     return counts, doubtful
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _count(
     points: NDArray[np.float64],
     ring_starts: NDArray[np.int64],
@@ -102,7 +103,7 @@ def _count(
         counts[p], doubtful[p] = _whole(shares)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _counterclockwise(points: NDArray[np.float64], start: int, end: int) -> bool:
     twice = 0.0
     x, y = points[start, 0], points[start, 1]
@@ -112,7 +113,7 @@ def _counterclockwise(points: NDArray[np.float64], start: int, end: int) -> bool
     return twice >= 0.0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_edge(
     shares: NDArray[np.float64], sign: float, x0: float, y0: float, x1: float, y1: float
 ) -> None:
@@ -135,7 +136,7 @@ def _add_edge(
         row += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_piece(row: NDArray[np.float64], height: float, left: float, right: float) -> None:
     """Add what a piece of an edge within one row bounds, column by column."""
     column, last = math.floor(left), math.floor(right)
@@ -156,7 +157,7 @@ def _add_piece(row: NDArray[np.float64], height: float, left: float, right: floa
         column += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _whole(shares: NDArray[np.float64]) -> tuple[int, bool]:
     """Count whole cells and leave zeros behind; tell whether one of them is doubtful."""
     counted, doubtful = 0, False

@@ -7,15 +7,16 @@ the order in which it lies; no parcel's numbers depend on another's.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cbmcube._compiled import compiled
 
 _Floats = NDArray[np.float64]
 
 _TOGETHER = 64  # parcels: what is known of each while its days pass fits into the nearest cache
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def neighbours(value: _Floats, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
     """Write the day of the last number up to each day, or -1, and of the next from it on.
 
@@ -37,7 +38,7 @@ def neighbours(value: _Floats, before: NDArray[np.int32], after: NDArray[np.int3
             after[back, p] = back if np.isfinite(value[back, p]) else after[back + 1, p]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def lines(
     value: _Floats,
     before: NDArray[np.int32],
@@ -56,7 +57,7 @@ def lines(
     return line
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def whittaker(value: _Floats, inside: NDArray[np.bool_], penalty: float) -> _Floats:
     """Solve Whittaker's equations of each stretch, NaN outside.
 
@@ -99,7 +100,7 @@ def whittaker(value: _Floats, inside: NDArray[np.bool_], penalty: float) -> _Flo
     return smooth
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _eliminate(
     value: _Floats,
     inside: NDArray[np.bool_],

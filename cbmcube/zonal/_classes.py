@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from cbmcube._compiled import compiled
 from cbmcube.zonal._kernels import Pixels
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def class_weights(
     raster: NDArray[Any],
     pixels: Pixels,
@@ -39,7 +39,7 @@ def class_weights(
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def class_weights_flat(
     codes: NDArray[Any],
     start: NDArray[np.int64],

@@ -11,9 +11,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from cbmcube._compiled import compiled
 from cbmcube.zonal._moments import write_moments
 from cbmcube.zonal._prefetch import prefetch
 from cbmcube.zonal._quantiles import Room, make_room, merged_quantiles, window_quantiles
@@ -37,7 +37,7 @@ _LINE = 16  # pixels of float32 that come together
 MOMENT_COLUMNS = 5  # count, mean, std, min, max: cbmcube.zonal._statistics.MOMENTS
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def summarise(
     raster: NDArray[Any],
     nodata: float,
@@ -85,7 +85,7 @@ def summarise(
     return out, valid, failed
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def summarise_flat(
     gathered: NDArray[Any],
     nodata: float,
@@ -114,7 +114,7 @@ def summarise_flat(
     return out, valid, failed
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _blank(parcels: int, quantiles: int) -> Table:
     return (
         np.full((parcels, MOMENT_COLUMNS + quantiles), np.nan),
@@ -123,7 +123,7 @@ def _blank(parcels: int, quantiles: int) -> Table:
     )
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _gather_runs(
     raster: NDArray[Any],
     run_cell: NDArray[np.int32],
@@ -158,7 +158,7 @@ def _gather_runs(
     return n
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def expand(
     pixels: Pixels,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
@@ -183,7 +183,7 @@ def expand(
     return start, cells, weights
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _largest(
     run_start: NDArray[np.int64], run_length: NDArray[np.int32], edge_start: NDArray[np.int64]
 ) -> int:
@@ -197,7 +197,7 @@ def _largest(
     return size
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _describe(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -241,7 +241,7 @@ def _describe(
     return n, failed
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _holds(values: NDArray[np.float64], number: float) -> bool:
     found = 0
     if not math.isnan(number):
@@ -250,7 +250,7 @@ def _holds(values: NDArray[np.float64], number: float) -> bool:
     return found > 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _keep_valid(
     values: NDArray[np.float64], weights: NDArray[np.float64], whole: int, nodata: float
 ) -> tuple[int, int, int]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from cbmcube._compiled import compiled
 
-@njit(nogil=True, cache=True)
+
+@compiled
 def write_moments(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -50,7 +51,7 @@ def write_moments(
     return squares, math.isfinite(second)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _whole_sums(values: NDArray[np.float64], whole: int, shift: float) -> tuple[float, float]:
     """Return the sums of distances from `shift` and of their squares.
 
@@ -71,7 +72,7 @@ def _whole_sums(values: NDArray[np.float64], whole: int, shift: float) -> tuple[
     return (a + b) + (c + d), (e + f) + (g + h)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _extremes(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return the lowest and the highest of finite values; a zero is positive.
 

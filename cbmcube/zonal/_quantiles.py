@@ -12,8 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cbmcube._compiled import compiled
 
 MOST_BINS = 256
 """Bins of the histogram; with more, walking the bins costs more than the sorting saves."""
@@ -34,7 +35,7 @@ Room = tuple[
 that count, by position; where those of each bin begin; in order, and with their weights."""
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def make_room(size: int) -> Room:
     """Return room for parcels of up to `size` values."""
     return (
@@ -49,7 +50,7 @@ def make_room(size: int) -> Room:
     )
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def window_quantiles(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -106,7 +107,7 @@ def window_quantiles(
         out[q] = floor
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _fill_bins(
     values: NDArray[np.float64], low: float, high: float, bins: NDArray[np.int32]
 ) -> int:
@@ -122,7 +123,7 @@ def _fill_bins(
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _fill_histogram(
     bins: NDArray[np.uint32],
     weights: NDArray[np.float64],
@@ -152,7 +153,7 @@ def _fill_histogram(
         below[b] = done
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _bin_at(below: NDArray[np.float64], count: int, weight: float) -> int:
     """Return the first bin with more than `weight` up to its end, else the last."""
     low, high = 0, count - 1
@@ -165,7 +166,7 @@ def _bin_at(below: NDArray[np.float64], count: int, weight: float) -> int:
     return low
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _mark_bins(
     below: NDArray[np.float64], count: int, left: float, right: float, wanted: NDArray[np.uint8]
 ) -> None:
@@ -177,7 +178,7 @@ def _mark_bins(
         wanted[b] = 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _pick(
     bins: NDArray[np.uint32], size: int, wanted: NDArray[np.uint8], near: NDArray[np.int32]
 ) -> int:
@@ -190,7 +191,7 @@ def _pick(
     return used
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _sort(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -224,7 +225,7 @@ def _sort(
         ordered[place], shares[place] = value, share
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _begin_bins(
     bins: NDArray[np.uint32], near: NDArray[np.int32], places: NDArray[np.int32]
 ) -> int:
@@ -241,7 +242,7 @@ def _begin_bins(
     return most
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _window_mean(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -271,7 +272,7 @@ def _window_mean(
     return values[stop - 1] if left >= done else values[start]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def merged_quantiles(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -303,7 +304,7 @@ def merged_quantiles(
         out[q] = _interpolate(places, distinct[:n], quantiles[q] * places[n - 1])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _interpolate(places: NDArray[Any], values: NDArray[Any], place: float) -> float:
     """Return the value at `place`, linear between its neighbours."""
     if places.size == 1:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cbmcube._compiled import compiled
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -44,7 +45,7 @@ def select_apart(
     return keep
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _apart(parcel: _Ints, start: _Floats, end: _Floats, apart: float, most: int) -> _Flags:
     keep = np.zeros(len(parcel), np.bool_)
     kept = np.empty(most, np.int64)
@@ -82,7 +83,7 @@ def match_once(left: _Ints, right: _Ints, *, worst: Sequence[NDArray[np.generic]
     return keep
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _once(left: _Ints, right: _Ints, lefts: int, rights: int) -> _Flags:
     keep = np.zeros(len(left), np.bool_)
     used_left, used_right = np.zeros(lefts, np.bool_), np.zeros(rights, np.bool_)
@@ -92,7 +93,7 @@ def _once(left: _Ints, right: _Ints, lefts: int, rights: int) -> _Flags:
     return keep
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def earlier_by(parcel: _Ints, day: _Floats, least: float) -> _Ints:
     """Return the last observation at least so many days before each, -1 where there is none.
 

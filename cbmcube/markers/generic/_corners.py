@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from cbmcube._compiled import compiled
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def find_triangles(
     values: _Floats, lowest: int, passes: int, limit: float, kept: _Ints, number: _Ints
 ) -> None:
@@ -53,7 +54,7 @@ def find_triangles(
         number[parcel] = count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _stretch(series: _Floats, first: int, last: int, minima: _Ints, found: int) -> int:
     """Add the minima of one stretch, each with the nearest maxima or the ends of the stretch.
 
@@ -84,7 +85,7 @@ def _stretch(series: _Floats, first: int, last: int, minima: _Ints, found: int) 
     return found
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _keep_lowest(series: _Floats, minima: _Ints, found: int, lowest: int, kept: _Ints) -> int:
     """Copy the lowest minima, in order of time."""
     count = min(found, lowest)
@@ -97,7 +98,7 @@ def _keep_lowest(series: _Floats, minima: _Ints, found: int, lowest: int, kept: 
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _merge(series: _Floats, kept: _Ints, count: int, limit: float) -> int:
     """Join neighbours over a low shared maximum, from the left, each at most once."""
     result = 0
@@ -114,7 +115,7 @@ def _merge(series: _Floats, kept: _Ints, count: int, limit: float) -> int:
     return result
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _is_one(series: _Floats, one: _Ints, two: _Ints, limit: float) -> bool:
     """Tell whether the maximum between two triangles is so low that they are one."""
     if one[2] != two[0]:
@@ -125,7 +126,7 @@ def _is_one(series: _Floats, one: _Ints, two: _Ints, limit: float) -> bool:
     return first + second < limit
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _angle(outer: float, shared: float, low: float) -> float:
     """Return the angle in degrees that one side gives the shared maximum: 90 where level."""
     if outer < shared:
