@@ -15,10 +15,18 @@ import xarray as xr
 from cbmcube._html import html_facts, html_panel, html_text
 from cbmcube.exceptions import Error, MissingCRSError, OptionError
 from cbmcube.plotting.interactive._colouring import Colouring, colouring_of
+from cbmcube.plotting.interactive._shapes import shapes_table, view_of
 from cbmcube.plotting.seasons import profile
 
 _OUTLINED = 50_000
 """Parcels up to which borders are drawn: a second layer costs as much as the first."""
+
+_WAITING = (
+    "<style>.cbmcube-map:has(canvas) .cbmcube-waiting { display: none }</style>"
+    "<span class='cbmcube-waiting'>Your browser draws this map and loads a part of the code for "
+    "it from <code>cdn.jsdelivr.net</code>. If this line stays, it cannot.</span>"
+)
+"""Shown until there is a canvas, and for good where there will be none."""
 
 
 def explore(
@@ -86,13 +94,15 @@ def explore(
     widgets = _require()
     shown = _drawable(parcels)
     colours = colouring_of(shown, stats, by=by, statistic=statistic, time=time)
-    layer = _layer(shown, colours)
-    board = _map(layer, basemap=basemap)
+    table = shapes_table(shown)
+    layer = _layer(table, colours)
+    board = _map(layer, view_of(table, height=height), height=height, basemap=basemap)
     note, picture = widgets.HTML(), widgets.Image(format="png")
-    picture.layout.display = "none"
+    picture.layout = widgets.Layout(display="none", max_width="100%")
     layer.observe(_on_click(shown, stats, events, note, picture), names="selected_index")
     legend = widgets.HTML(_legend(colours, len(shown), len(parcels)))
-    frame = widgets.Box([board], layout=widgets.Layout(height=f"{height:d}px", width="100%"))
+    frame = widgets.VBox([board, widgets.HTML(_WAITING)], layout=widgets.Layout(width="100%"))
+    frame.add_class("cbmcube-map")
     return widgets.VBox([legend, frame, note, picture])
 
 
@@ -108,7 +118,7 @@ def _require() -> Any:
 
 
 def _drawable(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the parcels that have an area, in two dimensions, in longitude and latitude."""
+    """Return the parcels that have an area."""
     if not isinstance(parcels, gpd.GeoDataFrame):
         raise OptionError("parcels are a GeoDataFrame", given=type(parcels).__name__)
     if parcels.crs is None:
@@ -122,38 +132,26 @@ def _drawable(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise OptionError(
             "there is no parcel with an area to show", given=f"{len(parcels)} parcels"
         )
-    flat = chosen.set_geometry(shapely.force_2d(chosen.geometry.to_numpy()), crs=chosen.crs)
-    return flat.to_crs(4326)
+    return chosen
 
 
-def _layer(parcels: gpd.GeoDataFrame, colours: Colouring) -> Any:
+def _layer(table: Any, colours: Colouring) -> Any:
     from lonboard import PolygonLayer, SolidPolygonLayer  # noqa: PLC0415 - an extra
 
-    # Ids alone travel to the browser with the shapes: other columns would double what it holds.
-    table = gpd.GeoDataFrame(
-        {"parcel": [str(name) for name in parcels.index]},
-        geometry=parcels.geometry.to_numpy(),
-        crs=4326,
-    )
-    common: dict[str, Any] = {
-        "get_fill_color": colours.rgba,
-        "auto_highlight": True,
-        "pickable": True,
-        "auto_downcast": False,  # there is nothing to make smaller
-    }
-    if len(parcels) > _OUTLINED:
-        return SolidPolygonLayer.from_geopandas(table, **common)
+    common: dict[str, Any] = {"get_fill_color": colours.rgba, "pickable": True}
+    if len(table) > _OUTLINED:
+        return SolidPolygonLayer(table, **common)
     line: dict[str, Any] = {"get_line_color": [40, 40, 40, 200], "line_width_min_pixels": 0.6}
-    return PolygonLayer.from_geopandas(table, **common, **line, get_line_width=0.5)
+    return PolygonLayer(table, **common, **line, get_line_width=0.5, auto_highlight=True)
 
 
-def _map(layer: Any, *, basemap: bool) -> Any:
+def _map(layer: Any, view: Mapping[str, float], *, height: int, basemap: bool) -> Any:
     from lonboard import Map  # noqa: PLC0415 - an extra
 
     calm: dict[str, Any] = {"show_tooltip": False, "show_side_panel": False}
     if not basemap:
         calm["basemap"] = None
-    return Map(layer, **calm)
+    return Map(layer, view_state=view, height=height, **calm)
 
 
 def _on_click(

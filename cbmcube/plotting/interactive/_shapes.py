@@ -1,0 +1,68 @@
+"""Shapes of parcels as a browser's graphics card takes them: one flat array of coordinates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+_GEOGRAPHIC = pyproj.CRS(4326)
+_STEPS = 2.0**23
+"""Steps to a degree: 13 mm on the ground. Bits beyond are noise, which does not compress."""
+_WIDTH = 800
+"""Width in pixels that a map in a notebook has at least, nearly always."""
+_CLOSEST = 17.0
+_TILE = 512  # pixels of the whole Earth at zoom 0
+
+
+def shapes_table(parcels: gpd.GeoDataFrame) -> Any:
+    """Return polygons as a GeoArrow table in longitude and latitude.
+
+    Coordinates are converted as one array: shapely objects in between cost most of the time.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - slow to import, and only this needs it
+
+    kind, ground, offsets = shapely.to_ragged_array(parcels.geometry.to_numpy(), include_z=False)
+    array = pa.FixedSizeListArray.from_arrays(pa.array(_degrees(ground, parcels.crs).ravel()), 2)
+    for offset in offsets:
+        array = pa.ListArray.from_arrays(pa.array(offset.astype("int32")), array)
+    crs = {"crs": _GEOGRAPHIC.to_json_dict(), "crs_type": "projjson"}
+    told = {
+        "ARROW:extension:name": f"geoarrow.{kind.name.lower()}",
+        "ARROW:extension:metadata": json.dumps(crs),
+    }
+    return pa.Table.from_arrays(
+        [array], schema=pa.schema([pa.field("geometry", array.type, metadata=told)])
+    )
+
+
+def _degrees(ground: NDArray[np.float64], crs: pyproj.CRS) -> NDArray[np.float64]:
+    convert = pyproj.Transformer.from_crs(crs, _GEOGRAPHIC, always_xy=True)
+    x, y = convert.transform(ground[:, 0], ground[:, 1])
+    return np.round(np.column_stack([x, y]) * _STEPS) / _STEPS
+
+
+def view_of(table: Any, *, height: int) -> dict[str, float]:
+    """Return the view that just holds all shapes, in a map of a notebook."""
+    flat = table["geometry"].combine_chunks()
+    while hasattr(flat, "flatten") and flat.type.num_fields:
+        flat = flat.flatten()
+    corners = flat.to_numpy().reshape(-1, 2)
+    (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+    top, bottom = _mercator(north), _mercator(south)
+    wide = max((east - west) / 360, 1e-12) * _TILE / (0.9 * _WIDTH)
+    high = max(top - bottom, 1e-12) * _TILE / (0.9 * height)
+    middle = np.degrees(np.arctan(np.sinh((top + bottom) * np.pi)))
+    zoom = float(np.clip(-np.log2(max(wide, high)), 0, _CLOSEST))
+    return {"longitude": float(west + east) / 2, "latitude": float(middle), "zoom": zoom}
+
+
+def _mercator(latitude: float) -> float:
+    """Return the northing of a latitude, in widths of the whole map."""
+    bounded = np.radians(np.clip(latitude, -85, 85))
+    return float(np.arcsinh(np.tan(bounded))) / (2 * np.pi)
