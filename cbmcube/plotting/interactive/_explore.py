@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
+from numpy.typing import NDArray
 
 from cbmcube._html import html_facts, html_panel, html_text
 from cbmcube.exceptions import Error, MissingCRSError, OptionError
 from cbmcube.plotting.interactive._colouring import Colouring, colouring_of
-from cbmcube.plotting.interactive._shapes import shapes_table, view_of
+from cbmcube.plotting.interactive._crowd import Crowd
+from cbmcube.plotting.interactive._shapes import corners_of, polygon_layer, shapes_table, view_of
 from cbmcube.plotting.seasons import profile
 
-_OUTLINED = 50_000
-"""Parcels up to which borders are drawn: a second layer costs as much as the first."""
-
+_FEW = 20_000
+"""Parcels up to which every shape is sent to the browser."""
 _WAITING = (
     "<style>.cbmcube-map:has(canvas) .cbmcube-waiting { display: none }</style>"
     "<span class='cbmcube-waiting'>Your browser draws this map and loads a part of the code for "
@@ -94,12 +95,10 @@ def explore(
     widgets = _require()
     shown = _drawable(parcels)
     colours = colouring_of(shown, stats, by=by, statistic=statistic, time=time)
-    table = shapes_table(shown)
-    layer = _layer(table, colours)
-    board = _map(layer, view_of(table, height=height), height=height, basemap=basemap)
     note, picture = widgets.HTML(), widgets.Image(format="png")
     picture.layout = widgets.Layout(display="none", max_width="100%")
-    layer.observe(_on_click(shown, stats, events, note, picture), names="selected_index")
+    choose = _chooser(shown, stats, events, note, picture)
+    board = _board(shown, colours.rgba, choose, height=height, basemap=basemap)
     legend = widgets.HTML(_legend(colours, len(shown), len(parcels)))
     frame = widgets.VBox([board, widgets.HTML(_WAITING)], layout=widgets.Layout(width="100%"))
     frame.add_class("cbmcube-map")
@@ -135,30 +134,40 @@ def _drawable(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return chosen
 
 
-def _layer(table: Any, colours: Colouring) -> Any:
-    from lonboard import PolygonLayer, SolidPolygonLayer  # noqa: PLC0415 - an extra
-
-    common: dict[str, Any] = {"get_fill_color": colours.rgba, "pickable": True}
-    if len(table) > _OUTLINED:
-        return SolidPolygonLayer(table, **common)
-    line: dict[str, Any] = {"get_line_color": [40, 40, 40, 200], "line_width_min_pixels": 0.6}
-    return PolygonLayer(table, **common, **line, get_line_width=0.5, auto_highlight=True)
-
-
-def _map(layer: Any, view: Mapping[str, float], *, height: int, basemap: bool) -> Any:
+def _board(
+    parcels: gpd.GeoDataFrame,
+    rgba: NDArray[np.uint8],
+    choose: Callable[[int | None], None],
+    *,
+    height: int,
+    basemap: bool,
+) -> Any:
+    """Return the map, which tells `choose` of the parcels that are clicked."""
     from lonboard import Map  # noqa: PLC0415 - an extra
 
-    calm: dict[str, Any] = {"show_tooltip": False, "show_side_panel": False}
+    calm: dict[str, Any] = {"show_tooltip": False, "show_side_panel": False, "height": height}
     if not basemap:
         calm["basemap"] = None
-    return Map(layer, view_state=view, height=height, **calm)
+    if len(parcels) > _FEW:
+        crowd = Crowd(parcels, rgba)
+        layers = [crowd.picture, crowd.shapes]
+        board = Map(layers, view_state=view_of(crowd.corners(), height=height), **calm)
+        crowd.move(board.view_state)
+        board.observe(lambda change: crowd.move(change["new"]), names="view_state")
+        board.on_click(lambda place: choose(crowd.at(*place)))
+        return board
+    table = shapes_table(parcels)
+    layer = polygon_layer(table, rgba, pickable=True)
+    layer.observe(lambda change: choose(change["new"]), names="selected_index")
+    return Map([layer], view_state=view_of(corners_of(table), height=height), **calm)
 
 
-def _on_click(
+def _chooser(
     parcels: gpd.GeoDataFrame, stats: Any, events: Any, note: Any, picture: Any
-) -> Callable[[Mapping[str, Any]], None]:
-    def show(change: Mapping[str, Any]) -> None:
-        index = change["new"]
+) -> Callable[[int | None], None]:
+    """Return what shows the parcel at a position."""
+
+    def show(index: int | None) -> None:
         picture.layout.display = "none"
         if index is None:
             note.value = ""
