@@ -51,7 +51,7 @@ def run_lab(folder: Path) -> Iterator[Lab]:
         "IdentityProvider.token": lab.token,
         "LabApp.expose_app_in_browser": True,
         # Neither news nor newer versions are asked for.
-        "LabApp.news_url": None,
+        "LabApp.news_url": "None",
         "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
     }

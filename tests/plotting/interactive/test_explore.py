@@ -31,7 +31,7 @@ def parcels(stats):
 
 def parts(view):
     legend, frame, note, picture = view.children
-    (board,) = frame.children
+    board, _ = frame.children
     (layer,) = board.layers
     return legend, board, layer, note, picture
 
@@ -40,7 +40,7 @@ def test_shapes_and_colours_travel_and_nothing_else(parcels, stats):
     _, _, layer, _, _ = parts(explore(parcels, stats, time="2024-06-01"))
     table = layer.table
     assert table.num_rows == 8
-    assert set(table.column_names) == {"parcel", "geometry"}
+    assert table.column_names == ["geometry"]
     expected = colouring_of(parcels, stats, by=None, statistic="mean", time="2024-06-01")
     chunks = layer.get_fill_color.chunks
     sent = np.concatenate(
@@ -118,10 +118,24 @@ def test_the_map_needs_no_network_if_asked(parcels):
     assert parts(explore(parcels))[1].basemap is not None
 
 
-def test_many_parcels_take_the_leaner_layer(parcels, monkeypatch):
-    assert isinstance(parts(explore(parcels))[2], lonboard.PolygonLayer)
-    monkeypatch.setattr("cbmcube.plotting.interactive._explore._OUTLINED", 7)
-    assert isinstance(parts(explore(parcels))[2], lonboard.SolidPolygonLayer)
+def test_the_first_view_holds_the_parcels(parcels):
+    board = parts(explore(parcels, height=300))[1]
+    view = board.view_state
+    west, south, east, north = parcels.to_crs(4326).total_bounds
+    assert west < view.longitude < east
+    assert south < view.latitude < north
+    # In pixels, of which the whole Earth has 512 at zoom 0.
+    wide = (east - west) / 360 * 512 * 2**view.zoom
+    assert 500 < wide < 700
+    assert board.height in (300, "300px")
+
+
+def test_what_the_browser_needs_is_said_until_there_is_a_canvas(parcels):
+    frame = explore(parcels).children[1]
+    waiting = frame.children[1].value
+    assert "cdn.jsdelivr.net" in waiting
+    assert "cbmcube-map" in frame._dom_classes
+    assert ".cbmcube-map:has(canvas) .cbmcube-waiting { display: none }" in waiting
 
 
 def test_the_parcels_stay_as_they_are(parcels, stats):
