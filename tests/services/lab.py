@@ -7,12 +7,15 @@ import importlib.util
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
+from tests.services.browser import Browser
 from tests.services.processes import MissingServiceError, free_port, running
 
 
@@ -66,3 +69,30 @@ def run_lab(folder: Path) -> Iterator[Lab]:
     probe = f"{lab.address}/api?token={lab.token}"
     with running(command, probe=probe, log=folder / "lab.log", environment=own):
         yield lab
+
+
+def wait(browser: Browser, script: str, seconds: float = 60) -> Any:
+    """Wait until a script in the page returns something true, and return that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(Exception):  # a page that is not there yet has nothing to ask
+            if found := browser.run(script):
+                return found
+        time.sleep(0.1)
+    message = f"waited in vain for: {script}"
+    raise TimeoutError(message)
+
+
+def run_cell(browser: Browser, number: int, code: str | None = None) -> None:
+    """Run a cell of the notebook that is shown, with other code if given, until its end."""
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    wait(browser, f"return {kernel}.status === 'idle'")
+    browser.run(
+        "const notebook = jupyterapp.shell.currentWidget.content; window.ran = false;"
+        "notebook.activeCellIndex = arguments[0];"
+        "if (arguments[1]) notebook.activeCell.model.sharedModel.setSource(arguments[1]);"
+        "jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran = true; });",
+        number,
+        code,
+    )
+    wait(browser, "return window.ran", 120)

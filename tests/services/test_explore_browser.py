@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import time
@@ -15,7 +14,7 @@ import pytest
 
 from tests.services.browser import Browser, run_browser
 from tests.services.cdn import copy_files, redirect
-from tests.services.lab import Lab, run_lab
+from tests.services.lab import Lab, run_cell, run_lab, wait
 from tests.services.processes import MissingServiceError, skip_or_fail
 
 pytestmark = pytest.mark.services
@@ -69,31 +68,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser, 
 def page(opened: tuple[Browser, Lab]) -> Browser:
     """A notebook with a map that is drawn."""
     browser, _ = opened
-    idle = "return jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
-    wait(browser, idle)
-    browser.run("jupyterapp.commands.execute('notebook:run-all-cells')")
+    run_cell(browser, 0)
+    run_cell(browser, 1)
     wait(browser, "return document.querySelector('.cbmcube-map canvas')")
     return browser
-
-
-def wait(browser, script, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with contextlib.suppress(Exception):  # a page that is not there yet has nothing to ask
-            if found := browser.run(script):
-                return found
-        time.sleep(0.2)
-    pytest.fail(f"waited for: {script}")
-
-
-def run_cell(browser, code):
-    browser.run(
-        "const notebook = jupyterapp.shell.currentWidget.content; notebook.activeCellIndex = 1;"
-        "notebook.activeCell.model.sharedModel.setSource(arguments[0]); window.ran = false;"
-        "jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran = true; })",
-        code,
-    )
-    wait(browser, "return window.ran")
 
 
 def text(browser):
@@ -194,7 +172,7 @@ def test_a_click_draws_the_profile_of_the_parcel(page, parcel):
 
 
 def test_of_a_crowd_there_is_a_picture_and_shapes_where_one_looks(page):
-    run_cell(page, CROWD)
+    run_cell(page, 1, CROWD)
     wait_for_colour(page, (15.1, 50.2), BLUE)
     wait_for_colour(page, (15.3, 50.2), ORANGE)
     click_parcel(page, (15.10095, 50.20095), "F2")  # or one beside it: they are small
@@ -217,7 +195,7 @@ def test_of_a_crowd_there_is_a_picture_and_shapes_where_one_looks(page):
 
 def test_without_the_network_it_says_what_is_missing(page):
     page.run("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
-    run_cell(page, SHOWN)
+    run_cell(page, 1, SHOWN)
     time.sleep(3)
     assert "cdn.jsdelivr.net" in text(page)
     assert page.run("return document.querySelector('.cbmcube-map canvas')") is None

@@ -85,13 +85,6 @@ class Crowd:
         rgba[chosen.size :] = 0
         return shapes_table(self.parcels.iloc[rows]), rgba
 
-    def at(self, longitude: float, latitude: float) -> int | None:
-        """Return the position of the parcel at a place, or None."""
-        place = gpd.GeoSeries.from_xy([longitude], [latitude], crs=GEOGRAPHIC)
-        point = place.to_crs(self.parcels.crs).iloc[0]
-        found = self.parcels.sindex.query(point, predicate="intersects")
-        return int(found.min()) if found.size else None
-
 
 def _degrees(place: NDArray[np.float64]) -> tuple[float, float]:
     return float(place[0]) * 360, float(np.degrees(np.arctan(np.sinh(place[1] * 2 * np.pi))))

@@ -17,7 +17,13 @@ from cbmcube._html import html_facts, html_panel, html_text
 from cbmcube.exceptions import Error, MissingCRSError, OptionError
 from cbmcube.plotting.interactive._colouring import Colouring, colouring_of
 from cbmcube.plotting.interactive._crowd import Crowd
-from cbmcube.plotting.interactive._shapes import corners_of, polygon_layer, shapes_table, view_of
+from cbmcube.plotting.interactive._shapes import (
+    corners_of,
+    polygon_layer,
+    position_at,
+    shapes_table,
+    view_of,
+)
 from cbmcube.plotting.seasons import profile
 
 _FEW = 20_000
@@ -43,8 +49,13 @@ def explore(
 ) -> Any:
     """Show parcels on an interactive map; a click on one draws its profile below.
 
-    The browser's graphics card draws the map. Only the one date and statistic that colour it are
-    computed, and with each click one parcel.
+    Only the one date and statistic that colour the map are computed, and with each click one
+    parcel. The browser's graphics card draws. Of more than 20,000 parcels it gets a picture, and
+    the shapes where one zooms in; these the kernel sends, so that it must be running.
+
+    The browser loads a part of the drawing code from ``cdn.jsdelivr.net``, and the map of streets
+    from ``basemaps.cartocdn.com``. No parcel and no value is sent there; without the first one
+    there is no map, and a line says so.
 
     Parameters
     ----------
@@ -150,16 +161,17 @@ def _board(
         calm["basemap"] = None
     if len(parcels) > _FEW:
         crowd = Crowd(parcels, rgba)
-        layers = [crowd.picture, crowd.shapes]
-        board = Map(layers, view_state=view_of(crowd.corners(), height=height), **calm)
+        layers, corners = [crowd.picture, crowd.shapes], crowd.corners()
+    else:
+        table = shapes_table(parcels)
+        layers, corners = [polygon_layer(table, rgba, pickable=True)], corners_of(table)
+        crowd = None
+    board = Map(layers, view_state=view_of(corners, height=height), **calm)
+    board.on_click(lambda place: choose(position_at(parcels, *place)))
+    if crowd is not None:
         crowd.move(board.view_state)
         board.observe(lambda change: crowd.move(change["new"]), names="view_state")
-        board.on_click(lambda place: choose(crowd.at(*place)))
-        return board
-    table = shapes_table(parcels)
-    layer = polygon_layer(table, rgba, pickable=True)
-    layer.observe(lambda change: choose(change["new"]), names="selected_index")
-    return Map([layer], view_state=view_of(corners_of(table), height=height), **calm)
+    return board
 
 
 def _chooser(

@@ -49,6 +49,16 @@ def _degrees(ground: NDArray[np.float64], crs: pyproj.CRS) -> NDArray[np.float64
     return np.round(np.column_stack([x, y]) * _STEPS) / _STEPS
 
 
+def position_at(parcels: gpd.GeoDataFrame, longitude: float, latitude: float) -> int | None:
+    """Return the position of the parcel at a place, or None.
+
+    Layers tell which shape was clicked, too; lonboard 0.16 never tells of the first one.
+    """
+    place = gpd.GeoSeries.from_xy([longitude], [latitude], crs=GEOGRAPHIC)
+    found = parcels.sindex.query(place.to_crs(parcels.crs).iloc[0], predicate="intersects")
+    return int(found.min()) if found.size else None
+
+
 def corners_of(table: Any) -> NDArray[np.float64]:
     """Return the extent of a table of shapes, (2, 2): its corners in degrees."""
     flat = table["geometry"].combine_chunks()

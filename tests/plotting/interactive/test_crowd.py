@@ -101,14 +101,6 @@ def test_shapes_are_sent_again_only_where_none_are():
     assert found.shapes.table is not before
 
 
-def test_a_place_names_its_parcel():
-    parcels = grid()
-    found = crowd(parcels)
-    middle = parcels.to_crs(4326).geometry["F465"].centroid
-    assert found.at(middle.x, middle.y) == 465
-    assert found.at(0, 0) is None
-
-
 def test_a_click_on_the_map_shows_the_parcel_and_one_beside_it_none():
     parcels = grid()
     values = pd.Series(np.arange(900.0), index=parcels.index, name="size")

@@ -36,6 +36,15 @@ def parts(view):
     return legend, board, layer, note, picture
 
 
+def click(view, parcels, parcel):
+    """Send what a browser sends."""
+    place = (0, 0)
+    if parcel is not None:
+        place = parcels.to_crs(4326).geometry.iloc[parcel].representative_point().coords[0]
+    message = {"kind": "on-click", "coordinate": list(place)}
+    parts(view)[1]._handle_custom_msg(message, [])
+
+
 def test_shapes_and_colours_travel_and_nothing_else(parcels, stats):
     _, _, layer, _, _ = parts(explore(parcels, stats, time="2024-06-01"))
     table = layer.table
@@ -53,62 +62,68 @@ def test_shapes_and_colours_travel_and_nothing_else(parcels, stats):
 
 
 def test_a_click_shows_the_profile_of_the_parcel(parcels, stats):
-    _, _, layer, note, picture = parts(explore(parcels, stats))
+    view = explore(parcels, stats)
+    _, _, _, note, picture = parts(view)
     assert picture.layout.display == "none"
-    layer.selected_index = 3
+    click(view, parcels, 3)
     first = bytes(picture.value)
     assert first.startswith(b"\x89PNG")
     assert picture.layout.display != "none"
     assert "Parcel P3" in note.value
     assert parcels["crop"].iloc[3] in note.value
-    layer.selected_index = 5
+    click(view, parcels, 5)
     assert picture.value != first
-    layer.selected_index = None
+    click(view, parcels, None)
     assert note.value == ""
     assert picture.layout.display == "none"
 
 
 def test_a_click_without_statistics_shows_the_columns(parcels):
-    legend, _, layer, note, picture = parts(explore(parcels, by="crop"))
+    view = explore(parcels, by="crop")
+    legend, _, _, note, picture = parts(view)
     assert "crop  ·  8 parcels" in legend.value
-    layer.selected_index = 0
+    click(view, parcels, 0)
     assert "Parcel P0" in note.value
     assert picture.layout.display == "none"
 
 
 def test_a_parcel_that_has_no_statistics_says_so(parcels, stats):
     some = stats.isel(parcel=slice(4))
-    _, _, layer, note, picture = parts(explore(parcels, some))
-    layer.selected_index = 7
+    view = explore(parcels, some)
+    _, _, _, note, picture = parts(view)
+    click(view, parcels, 7)
     assert "not in the vector cube" in note.value
     assert picture.layout.display == "none"
-    layer.selected_index = 1
+    click(view, parcels, 1)
     assert picture.layout.display != "none"
 
 
 def test_positions_hold_when_parcels_without_an_area_are_left_out(parcels, stats):
     shapes = parcels.geometry.to_numpy().copy()
     shapes[0], shapes[1], shapes[2] = None, shapely.Polygon(), shapely.Point(0, 0)
-    legend, _, layer, note, _ = parts(explore(parcels.set_geometry(shapes, crs=32633), stats))
+    view = explore(parcels.set_geometry(shapes, crs=32633), stats)
+    legend, _, layer, note, _ = parts(view)
     assert layer.table.num_rows == 5
     assert "5 parcels, 3 without an area left out" in legend.value
-    layer.selected_index = 0
+    click(view, parcels, 3)
     assert "Parcel P3" in note.value
 
 
 def test_multipolygons_keep_one_row_each(parcels, stats):
     shapes = parcels.geometry.to_numpy().copy()
     shapes[0] = shapely.MultiPolygon([shapes[0], shapely.transform(shapes[0], lambda p: p + 500)])
-    _, _, layer, note, _ = parts(explore(parcels.set_geometry(shapes, crs=32633), stats))
+    view = explore(parcels.set_geometry(shapes, crs=32633), stats)
+    _, _, layer, note, _ = parts(view)
     assert layer.table.num_rows == 8
-    layer.selected_index = 7
+    click(view, parcels, 7)
     assert "Parcel P7" in note.value
 
 
 def test_an_id_cannot_become_markup(parcels, stats):
     parcels.index = ["<b>bold</b>", *parcels.index[1:]]
-    _, _, layer, note, _ = parts(explore(parcels, stats))
-    layer.selected_index = 0
+    view = explore(parcels, stats)
+    _, _, _, note, _ = parts(view)
+    click(view, parcels, 0)
     assert "<b>bold" not in note.value
     assert "&lt;b&gt;bold" in note.value
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import shapely
 
-from cbmcube.plotting.interactive._shapes import corners_of, mercator, shapes_table, view_of
+from cbmcube.plotting.interactive._shapes import (
+    corners_of,
+    mercator,
+    position_at,
+    shapes_table,
+    view_of,
+)
 
 HOLE = shapely.Polygon(
     [(0, 0), (900, 0), (900, 900), (0, 900)], [[(100, 100), (100, 300), (300, 300), (300, 100)]]
@@ -74,3 +80,12 @@ def test_the_northing_is_that_of_web_maps():
     x, y = gpd.GeoSeries.from_xy([15], [50], crs=4326).to_crs(3857).iloc[0].coords[0]
     assert mercator(50) == pytest.approx(y / (2 * np.pi * 6378137))
     assert x == pytest.approx(15 / 360 * 2 * np.pi * 6378137)
+
+
+def test_a_place_names_its_parcel():
+    given = parcels(HOLE, shapely.box(2000, 0, 2500, 500))
+    middle = given.to_crs(4326).geometry[1].centroid
+    assert position_at(given, middle.x, middle.y) == 1
+    corner = given.to_crs(4326).geometry[0].representative_point()
+    assert position_at(given, corner.x, corner.y) == 0
+    assert position_at(given, 0, 0) is None
