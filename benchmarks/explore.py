@@ -111,7 +111,7 @@ def zoom(browser: Any) -> None:
 
 
 def drag(browser: Any, what: str) -> None:
-    """Drag the map to and fro; print how many pictures were drawn."""
+    """Drag the map back and forth; print how many pictures were drawn."""
     x, y = middle(browser)
     browser.run(
         "window.drawn = []; const it = __deck.deckRenderer; const draw = it.renderLayers.bind(it);"
