@@ -16,7 +16,6 @@ from tests.services.processes import MissingServiceError
 _FLAGS = (
     "--headless",
     "--no-sandbox",  # root has none
-    "--disable-gpu",
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--no-first-run",
@@ -24,6 +23,14 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1100,900",
+)
+_FLAT = ("--disable-gpu",)
+_DRAWS = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 
@@ -67,8 +74,12 @@ class Browser:
 
 
 @contextlib.contextmanager
-def run_browser() -> Iterator[Browser]:
-    """Start Chromium, and end it with the block."""
+def run_browser(*, draws: bool = False) -> Iterator[Browser]:
+    """Start Chromium, and end it with the block.
+
+    With `draws`, pages can use WebGL, which the processor computes; and no name of a host leads
+    out of this machine.
+    """
     try:
         from selenium import webdriver
     except ImportError as error:
@@ -80,7 +91,7 @@ def run_browser() -> Iterator[Browser]:
     options.binary_location = str(programs[0])
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*_FLAGS, *(_DRAWS if draws else _FLAT), f"--user-data-dir={profile}"):
             options.add_argument(flag)
         service = webdriver.ChromeService(executable_path=str(programs[1]))
         driver = webdriver.Chrome(options=options, service=service)

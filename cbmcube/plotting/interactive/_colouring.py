@@ -35,6 +35,8 @@ class Colouring:
     """Colours (``#rrggbb``) and labels of the legend."""
     gradient: bool
     """Whether the entries are steps of a scale."""
+    without: int = 0
+    """Parcels that have no value on this scale."""
 
     def legend_html(self) -> str:
         """Return the legend as HTML."""
@@ -45,9 +47,16 @@ class Colouring:
         ]
         labels = [html_text(label) for _, label in self.entries]
         if self.gradient:
-            return f"<div>{labels[0]} {''.join(boxes)} {labels[-1]}</div>"
+            scale = f"{labels[0]} {''.join(boxes)} {labels[-1]}" if labels else ""
+            return f"<div>{scale}{self._missing_html()}</div>"
         pairs = zip(boxes, labels, strict=True)
         return f"<div>{''.join(f'{box} {label}' for box, label in pairs)}</div>"
+
+    def _missing_html(self) -> str:
+        if not self.without:
+            return ""
+        box = "<span style='display:inline-block;width:1.2em;height:.8em;background:#a0a0a0;"
+        return f"{box}margin-left:.8em'></span> no value ({self.without:,})"
 
 
 def colouring_of(
@@ -134,9 +143,13 @@ def _by_number(values: NDArray[np.float64], title: str) -> Colouring:
     scale = mpl.colormaps["viridis"]
     rgba = scale(np.nan_to_num(scaled), bytes=True, alpha=_ALPHA / 255)
     rgba[~np.isfinite(values)] = _MISSING
+    without = len(values) - finite.size
+    if not finite.size:  # a scale of nothing would look as if there were values
+        return Colouring(title, rgba, (), gradient=True, without=without)
     steps = [mpl.colors.to_hex(one) for one in scale(np.linspace(0, 1, 12))]
     labels = [f"{one:.3g}" for one in np.linspace(low, high, 12)]
-    return Colouring(title, rgba, tuple(zip(steps, labels, strict=True)), gradient=True)
+    entries = tuple(zip(steps, labels, strict=True))
+    return Colouring(title, rgba, entries, gradient=True, without=without)
 
 
 def _by_class(values: pd.Series[Any], title: str) -> Colouring:

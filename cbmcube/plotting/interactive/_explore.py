@@ -11,14 +11,29 @@ import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
+from numpy.typing import NDArray
 
 from cbmcube._html import html_facts, html_panel, html_text
 from cbmcube.exceptions import Error, MissingCRSError, OptionError
 from cbmcube.plotting.interactive._colouring import Colouring, colouring_of
+from cbmcube.plotting.interactive._crowd import Crowd
+from cbmcube.plotting.interactive._shapes import (
+    corners_of,
+    polygon_layer,
+    position_at,
+    shapes_table,
+    view_of,
+)
 from cbmcube.plotting.seasons import profile
 
-_OUTLINED = 50_000
-"""Parcels up to which borders are drawn: a second layer costs as much as the first."""
+_FEW = 20_000
+"""Parcels up to which every shape is sent to the browser."""
+_WAITING = (
+    "<style>.cbmcube-map:has(canvas) .cbmcube-waiting { display: none }</style>"
+    "<span class='cbmcube-waiting'>Your browser draws this map and loads a part of the code for "
+    "it from <code>cdn.jsdelivr.net</code>. If this line stays, it cannot.</span>"
+)
+"""Shown until there is a canvas, and for good where there will be none."""
 
 
 def explore(
@@ -34,8 +49,13 @@ def explore(
 ) -> Any:
     """Show parcels on an interactive map; a click on one draws its profile below.
 
-    The browser's graphics card draws the map. Only the one date and statistic that colour it are
-    computed, and with each click one parcel.
+    Only the one date and statistic that colour the map are computed, and with each click one
+    parcel. The browser's graphics card draws. Of more than 20,000 parcels it gets a picture, and
+    the shapes where one zooms in; these the kernel sends, so that it must be running.
+
+    The browser loads a part of the drawing code from ``cdn.jsdelivr.net``, and the map of streets
+    from ``basemaps.cartocdn.com``. No parcel and no value is sent there; without the first one
+    there is no map, and a line says so.
 
     Parameters
     ----------
@@ -86,13 +106,13 @@ def explore(
     widgets = _require()
     shown = _drawable(parcels)
     colours = colouring_of(shown, stats, by=by, statistic=statistic, time=time)
-    layer = _layer(shown, colours)
-    board = _map(layer, basemap=basemap)
     note, picture = widgets.HTML(), widgets.Image(format="png")
-    picture.layout.display = "none"
-    layer.observe(_on_click(shown, stats, events, note, picture), names="selected_index")
+    picture.layout = widgets.Layout(display="none", max_width="100%")
+    choose = _chooser(shown, stats, events, note, picture)
+    board = _board(shown, colours.rgba, choose, height=height, basemap=basemap)
     legend = widgets.HTML(_legend(colours, len(shown), len(parcels)))
-    frame = widgets.Box([board], layout=widgets.Layout(height=f"{height:d}px", width="100%"))
+    frame = widgets.VBox([board, widgets.HTML(_WAITING)], layout=widgets.Layout(width="100%"))
+    frame.add_class("cbmcube-map")
     return widgets.VBox([legend, frame, note, picture])
 
 
@@ -108,7 +128,7 @@ def _require() -> Any:
 
 
 def _drawable(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the parcels that have an area, in two dimensions, in longitude and latitude."""
+    """Return the parcels that have an area."""
     if not isinstance(parcels, gpd.GeoDataFrame):
         raise OptionError("parcels are a GeoDataFrame", given=type(parcels).__name__)
     if parcels.crs is None:
@@ -122,45 +142,44 @@ def _drawable(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise OptionError(
             "there is no parcel with an area to show", given=f"{len(parcels)} parcels"
         )
-    flat = chosen.set_geometry(shapely.force_2d(chosen.geometry.to_numpy()), crs=chosen.crs)
-    return flat.to_crs(4326)
+    return chosen
 
 
-def _layer(parcels: gpd.GeoDataFrame, colours: Colouring) -> Any:
-    from lonboard import PolygonLayer, SolidPolygonLayer  # noqa: PLC0415 - an extra
-
-    # Ids alone travel to the browser with the shapes: other columns would double what it holds.
-    table = gpd.GeoDataFrame(
-        {"parcel": [str(name) for name in parcels.index]},
-        geometry=parcels.geometry.to_numpy(),
-        crs=4326,
-    )
-    common: dict[str, Any] = {
-        "get_fill_color": colours.rgba,
-        "auto_highlight": True,
-        "pickable": True,
-        "auto_downcast": False,  # there is nothing to make smaller
-    }
-    if len(parcels) > _OUTLINED:
-        return SolidPolygonLayer.from_geopandas(table, **common)
-    line: dict[str, Any] = {"get_line_color": [40, 40, 40, 200], "line_width_min_pixels": 0.6}
-    return PolygonLayer.from_geopandas(table, **common, **line, get_line_width=0.5)
-
-
-def _map(layer: Any, *, basemap: bool) -> Any:
+def _board(
+    parcels: gpd.GeoDataFrame,
+    rgba: NDArray[np.uint8],
+    choose: Callable[[int | None], None],
+    *,
+    height: int,
+    basemap: bool,
+) -> Any:
+    """Return the map, which tells `choose` of the parcels that are clicked."""
     from lonboard import Map  # noqa: PLC0415 - an extra
 
-    calm: dict[str, Any] = {"show_tooltip": False, "show_side_panel": False}
+    calm: dict[str, Any] = {"show_tooltip": False, "show_side_panel": False, "height": height}
     if not basemap:
         calm["basemap"] = None
-    return Map(layer, **calm)
+    if len(parcels) > _FEW:
+        crowd = Crowd(parcels, rgba)
+        layers, corners = [crowd.picture, crowd.shapes], crowd.corners()
+    else:
+        table = shapes_table(parcels)
+        layers, corners = [polygon_layer(table, rgba, pickable=True)], corners_of(table)
+        crowd = None
+    board = Map(layers, view_state=view_of(corners, height=height), **calm)
+    board.on_click(lambda place: choose(position_at(parcels, *place)))
+    if crowd is not None:
+        crowd.move(board.view_state)
+        board.observe(lambda change: crowd.move(change["new"]), names="view_state")
+    return board
 
 
-def _on_click(
+def _chooser(
     parcels: gpd.GeoDataFrame, stats: Any, events: Any, note: Any, picture: Any
-) -> Callable[[Mapping[str, Any]], None]:
-    def show(change: Mapping[str, Any]) -> None:
-        index = change["new"]
+) -> Callable[[int | None], None]:
+    """Return what shows the parcel at a position."""
+
+    def show(index: int | None) -> None:
         picture.layout.display = "none"
         if index is None:
             note.value = ""

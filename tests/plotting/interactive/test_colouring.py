@@ -116,3 +116,16 @@ def test_what_is_not_there_is_refused(stats):
         colours(parcels, stats.isel(time=slice(0)))
     with pytest.raises(OptionError, match="no vector cube"):
         colours(parcels, [])
+
+
+def test_the_legend_counts_what_has_no_value_and_invents_no_scale(stats):
+    values = pd.Series(np.nan, index=stats["parcel"].values, name="x")
+    none = colours(fields(stats), by=values)
+    assert none.legend_html().count("<span") == 1
+    assert "no value (40)" in none.legend_html()
+    values.iloc[5:] = 1.0
+    some = colours(fields(stats), by=values).legend_html()
+    assert "no value (5)" in some
+    assert some.count("<span") == 13
+    values[:] = 1.0
+    assert "no value" not in colours(fields(stats), by=values).legend_html()
