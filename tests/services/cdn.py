@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 from pathlib import Path
 
+from tests.services.lab import find_package
 from tests.services.processes import MissingServiceError
 
 ADDRESS = "https://cdn.jsdelivr.net"
@@ -30,10 +30,7 @@ window.fetch = (what, ...rest) => {
 
 def wanted() -> str:
     """Return the path of the file without which lonboard, as it is installed, draws nothing."""
-    found = importlib.util.find_spec("lonboard")
-    if found is None or found.origin is None:
-        raise MissingServiceError("lonboard is not installed")
-    bundle = Path(found.origin).with_name("static") / "index.js"
+    bundle = find_package("lonboard") / "static" / "index.js"
     pattern = r'"([0-9][\w.-]*)",[\w$]+=`' + re.escape(ADDRESS) + "/npm/parquet-wasm@"
     version = re.search(pattern, bundle.read_text(encoding="utf-8"))
     if version is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import json
 import os
 import secrets
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from tests.services.browser import Browser
 from tests.services.processes import MissingServiceError, free_port, running
+
+PYTHON = os.environ.get("CBMCUBE_LAB_PYTHON", sys.executable)
+"""Runs JupyterLab and its kernels: cbmcube[explore] and jupyterlab are installed beside it."""
+
+
+def find_package(name: str) -> Path:
+    """Return the folder of a package that is installed where JupyterLab is."""
+    code = "import importlib.util, sys; found = importlib.util.find_spec(sys.argv[1])\n"
+    code += "print(found.origin if found else '')"
+    asked = [PYTHON, "-c", code, name]
+    found = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    if not found:
+        raise MissingServiceError(f"no {name} beside {PYTHON}: set CBMCUBE_LAB_PYTHON")
+    return Path(found).parent
 
 
 @dataclass(frozen=True)
@@ -30,18 +43,21 @@ class Lab:
 
     def write(self, name: str, cells: Sequence[str]) -> str:
         """Write a notebook; return its address."""
-        notebook = nbformat.v4.new_notebook()
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        nbformat.write(notebook, self.folder / name)
+        empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+        notebook = {
+            "cells": [{**empty, "id": f"cell-{k}", "source": cell} for k, cell in enumerate(cells)],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.folder / name).write_text(json.dumps(notebook), encoding="utf-8")
         return f"{self.address}/lab/tree/{name}?token={self.token}&reset"
 
 
 @contextlib.contextmanager
 def run_lab(folder: Path) -> Iterator[Lab]:
     """Start JupyterLab on a folder, and end it with the block."""
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise MissingServiceError("jupyterlab is not installed")
+    find_package("jupyterlab")
     lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(16), folder / "notebooks")
     lab.folder.mkdir()
     options = {
@@ -63,9 +79,9 @@ def run_lab(folder: Path) -> Iterator[Lab]:
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        "PYTHONPATH": os.pathsep.join([*sys.path[1:], str(Path.cwd())]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    command = [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())]
+    command = [PYTHON, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())]
     probe = f"{lab.address}/api?token={lab.token}"
     with running(command, probe=probe, log=folder / "lab.log", environment=own):
         yield lab
