@@ -29,6 +29,7 @@ Points = NDArray[np.float64]
 
 _WIDTH = 10.0  # inches
 _CELLS = 700  # along the longer side: finer than the screen at notebook width
+_DOTS = 30_000  # dots up to which they are drawn whole: more would hide the map
 _OUTLINES = 3000  # parcels up to which outlines are drawn; more are dots on a screen
 _LEVELS = 12  # counts up to which each has its colour
 
@@ -162,9 +163,11 @@ class _Fields:
                 _lines(axis, rings, colour, width=0.8, order=order)
             # A parcel may be smaller than a dot of the screen: its centre stays visible.
             size = 4 if len(self.seen) <= 100 else 2.5 if len(self.seen) <= _OUTLINES else 0.5
+            # Seen parcels that cover the map let the counts below them through.
+            alpha = min(1.0, max(0.08, _DOTS / chosen.sum())) if label == "parcels" else None
             axis.plot(
                 *self.points[chosen].T, ls="", marker=".", ms=size, mew=0.3, color=colour,
-                zorder=order, rasterized=True, label=label,
+                zorder=order, rasterized=True, label=label, alpha=alpha,
             )  # fmt: skip
 
     @property

@@ -84,6 +84,16 @@ def test_many_parcels_are_points():
     )
 
 
+def test_very_many_parcels_let_the_counts_through():
+    rng = np.random.default_rng(1)
+    inside, outside = rng.uniform([14, 47], [15, 47.9], (60_000, 2)), np.array([[17.0, 47.0]])
+    parcels = fields(*np.concatenate([inside, outside]))
+    axis = footprints([scene(0)], parcels=parcels).axes[0]
+    alphas = {line.get_label(): line.get_alpha() for line in axis.lines}
+    assert alphas["parcels"] == pytest.approx(0.5)
+    assert alphas["parcels never seen"] is None
+
+
 def test_a_kilometre_is_as_long_in_both_directions():
     axis = footprints([scene(0)]).axes[0]
     assert axis.get_aspect() == pytest.approx(1 / np.cos(np.radians(47.5)), rel=1e-6)
