@@ -15,7 +15,7 @@ settings.register_profile("default", max_examples=40, deadline=None)
 settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -214,7 +214,10 @@ def _sort(
         shares[place] = 1.0 if k < whole else weights[k]
     if most > _FEW:
         order = np.argsort(ordered, kind="mergesort")
-        ordered[:], shares[:] = ordered[order], shares[order]
+        moved, moved_shares = ordered[order], shares[order]
+        # To assign whole arrays, three seconds of error messages would be compiled.
+        for k in range(near.size):
+            ordered[k], shares[k] = moved[k], moved_shares[k]
         return
     # Only neighbours within a bin are still out of order.
     for k in range(1, near.size):
