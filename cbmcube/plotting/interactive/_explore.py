@@ -101,7 +101,9 @@ def explore(
     >>> from cbmcube.testing import vector_cube
     >>> stats = vector_cube()
     >>> fields = gpd.GeoDataFrame(geometry=stats.geometry.values, index=stats.parcel, crs=32633)
-    >>> view = explore(fields, stats, time="2024-06-01")  # doctest: +SKIP
+    >>> view = explore(fields, stats, time="2024-06-01")  # the last line of a cell shows it
+    >>> [type(part).__name__ for part in view.children]
+    ['HTML', 'VBox', 'HTML', 'Image']
     """
     widgets = _require()
     shown = _drawable(parcels)
