@@ -72,7 +72,7 @@ def test_rows_are_those_of_reduce_parcels_bit_for_bit(make_plan, country, fields
 
 @pytest.mark.slow
 def test_size_of_units_and_who_computes_them_change_nothing(make_plan):
-    small = make_plan("small", records_per_unit=16, bands=["VV"])
+    small = make_plan("small", records_per_unit=8, bands=["VV"])
     large = make_plan("large", records_per_unit=100_000, bands=["VV"])
     assert len(small.units) > 2 * len(large.units)
     small.run(progress=False)
