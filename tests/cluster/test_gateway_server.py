@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from types import SimpleNamespace
 
 import dask
@@ -153,7 +152,7 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch):
 
 def test_a_warning_that_is_an_error_stays_what_it_is():
     def grant():
-        warnings.warn("fewer workers than asked for", UserWarning, stacklevel=1)
+        raise UserWarning("fewer workers than asked for")
 
     with pytest.raises(UserWarning, match="fewer workers"):
         ask(PLACE, grant, seconds=5)
