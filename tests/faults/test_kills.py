@@ -30,7 +30,8 @@ def test_a_job_is_killed_and_started_again_until_it_is_done(tmp_path):
     assert 1 <= kills <= 5
     # A kill that comes after the last word of a client starts none anew.
     assert report.starts[CLIENT] in (kills, kills + 1)
-    assert report.working == kills
+    # The last one may come when all is written and nothing is answered yet.
+    assert report.working in (kills - 1, kills)
     assert report.answers == [{"root": "r", "rows": 20}]
     assert report.messages == {}
     assert len(list(tmp_path.glob("*.txt"))) == 20

@@ -11,7 +11,7 @@ from cbmcube.scripting import read_job
 from tests.pages import test_python, test_shell
 from tests.pages.fences import ROOT, find_blocks, find_pages
 
-TEXT = {"text", "{admonition}", "{eval-rst}", "{glossary}", "{include}", "{toctree}"}
+TEXT = {"text", "{admonition}", "{eval-rst}", "{glossary}", "{image}", "{include}", "{toctree}"}
 """What is no code."""
 
 PAGES = find_pages()
