@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbmcube._compiled import compiled
+from cbmcube.zonal._merged import merged_quantiles
 from cbmcube.zonal._moments import write_moments
 from cbmcube.zonal._prefetch import prefetch
-from cbmcube.zonal._quantiles import Room, make_room, merged_quantiles, window_quantiles
+from cbmcube.zonal._quantiles import Room, make_room, window_quantiles
 
 Pixels = tuple[
     NDArray[np.int64],
