@@ -10,6 +10,7 @@ import argparse
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -237,8 +238,7 @@ def render(results: dict[str, dict[str, float]], load: float) -> list[str]:
     """Return the table and what it is of, as Markdown."""
     rows = [
         [
-            f"`{name.partition(',')[0].partition(' ')[0]}`"
-            + name[len(name.partition(",")[0].partition(" ")[0]) :],
+            re.sub(r"^\w+", r"`\g<0>`", name),
             f"{one['wall']:.1f}",
             f"{one['cpu']:.1f}",
             f"{one['peak']:,.0f}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable
 from itertools import pairwise
@@ -252,11 +251,5 @@ def _title(scenes: Scenes) -> str:
 
 def _left_out(scenes: Scenes) -> str:
     counts = scenes.dropped["reason"].value_counts()
-    listed = ", ".join(_counted(number, str(reason)) for reason, number in counts.items())
+    listed = ", ".join(f"{reason} ({number:,})" for reason, number in counts.items())
     return textwrap.fill(f"date (UTC); left out: {listed or 'nothing'}", 150)
-
-
-def _counted(number: int, reason: str) -> str:
-    """Spell how many were left out; other reasons than twins need no plural."""
-    spelled = re.sub(r"\btwin\b", "twins", reason) if number > 1 else reason
-    return f"{number:,} {spelled}"

@@ -70,15 +70,7 @@ def test_twins_are_crosses_above_what_stays_and_all_reasons_are_counted():
     [(day, row)] = marks(axis, "twin left out")
     assert day == 0
     assert -0.5 < row < 0
-    assert "2 outside, 1 reprocessed twin" in axis.get_xlabel()
-
-
-def test_several_twins_are_counted_in_the_plural():
-    reasons = ["reprocessed twin", "twin by sensing time and footprint (no datastrip is named)"]
-    dropped = [(f"old{k}", reasons[k // 2], "new") for k in range(3)]
-    items = search([scene(0, name="new"), scene(10)], dropped=dropped)
-    (axis,) = scene_calendar(items).axes
-    assert "2 reprocessed twins, 1 twin by sensing time" in axis.get_xlabel()
+    assert "outside (2), reprocessed twin (1)" in axis.get_xlabel()
 
 
 @pytest.mark.parametrize(("number", "rows"), [(150, "orbit"), (300, "tile"), (3, "orbit")])
@@ -140,7 +132,7 @@ def test_nothing_found_says_so_and_why():
     figure.draw_without_rendering()
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.texts] == ["no scene was found"]
-    assert "1 outside" in axis.get_xlabel()
+    assert "outside (1)" in axis.get_xlabel()
 
 
 def test_axes_of_the_caller_and_a_report_serve():
